@@ -1,0 +1,177 @@
+"""Call a user's function so that whatever it does stays with it.
+
+Each call is a task of its own: it may raise anything (``SystemExit`` and ``CancelledError``
+included, which would otherwise end the event loop or the task group), cancel itself, return
+nonsense or hang, and its :class:`Call` merely ends with that. Plain functions run in healthkit's
+own daemon threads, never in the app's pool or the loop's executor, and one that hangs does not hold
+up the exit: the interpreter joins the threads of ``concurrent.futures``, but not these.
+
+A thread is made when all others are busy. No registered function ever runs twice at once, so there
+are never more threads than registered plain functions, and one that hangs starves no other.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import threading
+from collections import deque
+from functools import partial
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final, cast
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyio.abc import TaskGroup
+
+    from healthkit._loop import Loop
+
+#: What kind of work the current code was called for ("check", "warmup", ...), if healthkit did.
+CALLED_AS: Final = contextvars.ContextVar[str | None]("CALLED_AS", default=None)
+
+
+def is_async(function: Callable[..., object]) -> bool:
+    """Whether calling `function` makes a coroutine; sees through partials and ``__call__``."""
+    if inspect.iscoroutinefunction(function):
+        return True
+    return inspect.iscoroutinefunction(type(function).__call__)
+
+
+class _Job:
+    """One call in a thread, and how it ended."""
+
+    __slots__ = ("_context", "_function", "ended", "error", "value")
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+        self._context = contextvars.copy_context()
+        self.ended = anyio.Event()
+        self.value: object = None
+        self.error: BaseException | None = None
+
+    def execute(self) -> None:
+        try:
+            self.value = self._context.run(self._function)
+        except BaseException as exc:  # noqa: BLE001  # carried to the task that waits for it
+            self.error = exc
+
+
+class Threads:
+    """Daemon threads, reused while they end their work. A life owns them; its loop calls them."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._idle: deque[SimpleQueue[_Job | None]] = deque()
+        self._closed = False
+
+    async def run(self, function: Callable[[], object]) -> object:
+        """Call `function` in a thread; return or raise what it does.
+
+        When the waiting task is cancelled, the thread is left alone to finish or to hang.
+        """
+        job = _Job(function)
+        self._free_thread().put(job)
+        await job.ended.wait()
+        if job.error is not None:
+            raise job.error
+        return job.value
+
+    def close(self) -> None:
+        """Let idle threads end now, and busy ones with their work. Never blocks."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().put(None)
+
+    def _free_thread(self) -> SimpleQueue[_Job | None]:
+        """Return the inbox of an idle thread, of a new one if there is none."""
+        if self._idle:
+            return self._idle.pop()
+        inbox: SimpleQueue[_Job | None] = SimpleQueue()
+        thread = threading.Thread(target=self._work, args=(inbox,), name="healthkit", daemon=True)
+        thread.start()
+        return inbox
+
+    def _work(self, inbox: SimpleQueue[_Job | None]) -> None:
+        """Run jobs until told to end. Runs in the thread."""
+        while (job := inbox.get()) is not None:
+            job.execute()
+            self._idle.append(inbox)
+            self._loop.soon(job.ended.set)
+            del job  # an idle thread keeps nothing of the user's alive
+            if self._closed:
+                return
+
+
+class Call:
+    """One call of a user's function, from its start to its end."""
+
+    def __init__(self, function: Callable[[], object], kind: str, threads: Threads) -> None:
+        self._function = function
+        self._kind = kind
+        self._threads = threads
+        self._scope = anyio.CancelScope()
+        #: Set when the function is over, however it ended.
+        self.ended = anyio.Event()
+        #: What it raised.
+        self.error: BaseException | None = None
+        #: What it returned.
+        self.value: object = None
+
+    async def run(self) -> None:
+        """Call, and keep what came of it. The body of a task of its own; raises nothing.
+
+        Swallowing a cancellation is right here and only here: the task ends with this call.
+        """
+        CALLED_AS.set(self._kind)
+        try:
+            self.value = await self._result()
+        except BaseException as exc:  # noqa: BLE001  # see the docstring
+            self.error = exc
+        finally:
+            self.ended.set()
+
+    async def failure(
+        self,
+        timeout: float | None,  # noqa: ASYNC109  # late is an outcome here, not an exception
+    ) -> BaseException | None:
+        """Wait until it ended; return what went wrong, or None.
+
+        After `timeout` seconds it is cancelled and a TimeoutError returned, without waiting for the
+        function to obey: a thread can't be cancelled, and a coroutine may refuse.
+        """
+        with anyio.move_on_after(timeout):
+            await self.ended.wait()
+        if self.ended.is_set():
+            return self.error
+        self._scope.cancel()
+        return TimeoutError(f"no result within {timeout:g} s")
+
+    async def _result(self) -> object:
+        """Call, and await what is to be awaited: a plain function may return a coroutine too."""
+        in_loop = is_async(self._function)
+        value = self._function() if in_loop else await self._threads.run(self._function)
+        if inspect.isawaitable(value):
+            with self._scope:
+                value = cast("object", await value)
+        return value
+
+
+class Calls:
+    """Starts calls in one life's task group."""
+
+    def __init__(self, tasks: TaskGroup, loop: Loop) -> None:
+        self._tasks = tasks
+        self._threads = Threads(loop)
+
+    def start(self, function: Callable[..., object], *args: object, kind: str, name: str) -> Call:
+        """Call ``function(*args)`` in a task of its own, and return at once."""
+        call = Call(partial(function, *args), kind, self._threads)
+        self._tasks.start_soon(call.run, name=f"healthkit {kind} {name}")
+        return call
+
+    def close(self) -> None:
+        """Let the threads end. Never blocks."""
+        self._threads.close()

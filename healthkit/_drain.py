@@ -1,0 +1,123 @@
+"""What a drain waits for, and for how long.
+
+Owns the count of requests in flight and the holds, both kept by :class:`Flight`, and the arithmetic
+of the drain. It does not know what asked for the drain, nor what follows it.
+
+The surprising fact: a drain does not wait until nothing is in flight. Under steady traffic that
+moment never comes, and the process would sit out its timeout while serving fast requests. It waits
+for what had arrived when the delay was over; whatever comes later is served as well, and the
+server's own graceful shutdown takes care of it. So the count is kept per flight: when the delay is
+over a new flight is opened for what still arrives, and the drain waits for the old one to land.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Detour(StrEnum):
+    """Why an ordinary request is not simply passed on to the app."""
+
+    #: Nothing runs yet and no lifespan was seen: this request begins the life.
+    BEGIN = "begin"
+    #: Not started, and the app wants no requests until it is: 503.
+    REJECT = "reject"
+    #: Draining: the connection is to be closed after the answer.
+    CLOSE = "close"
+
+
+class Flight:
+    """A generation of work in flight: requests and holds that end on their own.
+
+    `count` is touched by the app's loop only. Holds may be taken and released in any thread: their
+    dictionary changes in single, atomic steps.
+    """
+
+    __slots__ = ("count", "detour", "holds", "landing")
+
+    def __init__(self, detour: Detour | None) -> None:
+        #: Requests that have entered the app and not left it.
+        self.count = 0
+        #: The names of the holds, by an object for each.
+        self.holds: dict[object, str] = {}
+        #: None: a request costs its count and nothing else.
+        self.detour = detour
+        #: Set when nothing is left; None while nobody waits for that.
+        self.landing: anyio.Event | None = None
+
+    def __repr__(self) -> str:
+        return f"<Flight requests={self.count} holds={len(self.holds)} {self.detour or 'open'}>"
+
+    def left(self) -> None:
+        """Something has left: wake the drain if that was the last. Called by the app's loop."""
+        if self.landing is not None and not self.count and not self.holds:
+            self.landing.set()
+
+    async def landed(self) -> None:
+        """Wait until nothing of this generation is left."""
+        self.landing = anyio.Event()
+        self.left()
+        await self.landing.wait()
+
+    def manifest(self) -> str:
+        """Say what is on board, for the log: ``2 requests, hold 'checkout job'``."""
+        names = [f"hold {name!r}" for name in sorted(self.holds.values())]
+        requests = [f"{self.count} request{'s' * (self.count != 1)}"] if self.count else []
+        return ", ".join([*requests, *names])
+
+
+@dataclass(frozen=True, slots=True)
+class DrainPlan:
+    """When a drain that began at `began` may end. Pure arithmetic, in seconds of one clock."""
+
+    began: float
+    delay: float
+    timeout: float
+
+    @property
+    def delay_ends(self) -> float:
+        """Endpoints and load balancers should have caught up by then."""
+        return self.began + self.delay
+
+    @property
+    def deadline(self) -> float:
+        """Work in flight is not waited for beyond it."""
+        return self.delay_ends + self.timeout
+
+
+async def settle(
+    plan: DrainPlan, barrier: Callable[[], Flight], said: Callable[[str], None]
+) -> str:
+    """Serve on until the delay is over, then wait for what is in flight.
+
+    What has passed since the drain began counts: called after a preStop hook, or a second time,
+    nothing is waited for twice.
+
+    Args:
+        plan: when the drain began and how long it may take.
+        barrier: returns the flight to wait for and opens a new one. Called when the delay is over.
+        said: gets the manifest when there is something to wait for.
+
+    Returns:
+        What was still in flight at the deadline; empty if nothing was.
+    """
+    await _sleep_until(plan.delay_ends)
+    flight = barrier()
+    if flight.manifest():
+        said(flight.manifest())
+    with anyio.move_on_after(plan.deadline - anyio.current_time()):
+        await flight.landed()
+    return flight.manifest()
+
+
+async def _sleep_until(moment: float) -> None:
+    remaining = moment - anyio.current_time()
+    if remaining > 0:
+        await anyio.sleep(remaining)

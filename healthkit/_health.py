@@ -1,0 +1,315 @@
+"""The facade: what a user holds, registers work with, and asks.
+
+A `Health` outlives its lives: it has the settings and what was registered, and hands everything
+that happens in time to the present :class:`~healthkit._life.Life`. It also keeps the answers: one
+per probe, made again only after something has changed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, final
+
+import anyio
+
+from healthkit import _answers, _settings, _validate
+from healthkit._calls import CALLED_AS
+from healthkit._life import Life
+from healthkit._model import Phase, Probe
+from healthkit._registering import Registrar
+from healthkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from healthkit._registry import Registry
+
+    #: The keys of `paths`.
+    ProbeName = Probe | Literal["live", "ready", "startup", "health"]
+
+logger = logging.getLogger("healthkit")
+
+
+@final
+class Hold:
+    """Work other than a request that a drain waits for. Made by `Health.hold`.
+
+    A context manager of both kinds: ``async with`` and, in a thread, ``with``. It may be entered
+    again while it is held; the drain waits for the last to leave.
+    """
+
+    def __init__(self, health: Health, name: str) -> None:
+        self._health = health
+        self._name = name
+        self._releases: list[Callable[[], None]] = []
+
+    def __repr__(self) -> str:
+        return f"<Hold {self._name!r} {'held' if self._releases else 'free'}>"
+
+    def __enter__(self) -> Self:
+        self._releases.append(self._health.life.take(self._name))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._releases.pop()()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+@final
+class Health(Registrar):
+    """The health of one app: register its work here and hand it to `HealthMiddleware`.
+
+    All seconds are floats from 0 to 86,400. Each setting can be overridden by the environment
+    variable ``HEALTHKIT_<NAME>``, which wins over the code and is logged once.
+
+    Args:
+        drain_delay: seconds of serving on after a drain began, while endpoints and load balancers
+            catch up. None is 5 in Kubernetes (``KUBERNETES_SERVICE_HOST`` is set), else 0.
+        drain_timeout: seconds that work in flight may take after the delay; 15.
+        grace_period: seconds the platform gives from the request to end until it kills: the pod's
+            ``terminationGracePeriodSeconds``; 30. A drain that does not fit is warned about.
+        readyz_while_draining: 503, or 200 where a terminating endpoint must stay in use (a single
+            replica, ``externalTrafficPolicy: Local``).
+        paths: ``"kubernetes"`` (``/livez``, ``/readyz``, ``/startupz``, ``/healthz``), or a mapping
+            of ``live``, ``ready``, ``startup``, ``health`` to a path, or to None to switch one off.
+            What the mapping leaves out stays as it is.
+        reject_while_starting: answer other requests 503 until started. Off, because test clients
+            often open no lifespan.
+        retry_after: whole seconds in ``Retry-After`` of a 503; 5.
+
+    Raises:
+        ConfigError: a value is wrong, in the code or in the environment.
+
+    Liveness has no checks: no parameter, hook or path lets one reach ``/livez``, for a failing
+    dependency must not get containers killed. The class is final for the same reason.
+    """
+
+    def __init__(  # noqa: PLR0913  # the settings are this class's interface; all by keyword
+        self,
+        *,
+        drain_delay: float | None = None,
+        drain_timeout: float = 15.0,
+        grace_period: float = 30.0,
+        readyz_while_draining: Literal[503, 200] = 503,
+        paths: Literal["kubernetes"] | Mapping[ProbeName, str | None] = "kubernetes",
+        reject_while_starting: bool = False,
+        retry_after: int = 5,
+    ) -> None:
+        super().__init__()
+        self._settings = _settings.read(
+            {
+                "drain_delay": drain_delay,
+                "drain_timeout": drain_timeout,
+                "grace_period": grace_period,
+                "readyz_while_draining": readyz_while_draining,
+                "paths": paths,
+                "reject_while_starting": reject_while_starting,
+                "retry_after": retry_after,
+            },
+            os.environ,
+        )
+        self._notes = self._settings.notes
+        #: Another object after each change: an answer made for an older one is not used again.
+        self._version = object()
+        self._answers: dict[Probe, tuple[object, _answers.Answer]] = {}
+        self._waiters: set[anyio.Event] = set()
+        self._by_lifespan = False
+        #: The present life, for the doors; see its module for what may be called from where.
+        self.life = self._new_life()
+
+    def __init_subclass__(cls) -> NoReturn:
+        """Refuse subclasses: an override could give a check a way to liveness."""
+        message = f"class {cls.__name__}(Health): expected no subclass; liveness must not depend on"
+        raise ConfigError(f"{message} checks, use the public methods instead")
+
+    def __repr__(self) -> str:
+        return f"<Health {self.phase} in_flight={self.life.in_flight}>"
+
+    # -- conditions -------------------------------------------------------------------------------
+
+    def fail_liveness(self, reason: str) -> None:
+        """Ask the kubelet for a restart: ``/livez`` is 503 for the rest of this life.
+
+        For a process that is broken by itself. While it is ending anyway this changes nothing. Safe
+        in any thread. The reason goes to the log only.
+
+        Raises:
+            ConfigError: called from a check: what a check watches must not get containers killed.
+        """
+        if CALLED_AS.get() == "check":
+            message = "fail_liveness() inside a check: expected the check to fail instead, because"
+            raise ConfigError(f"{message} a dependency's failure is no reason for a restart")
+        accepted = self.life.fail_liveness()
+        line = "liveness failed: %s" if accepted else "liveness failed while ending, ignored: %s"
+        logger.error(line, reason, extra={"reason": reason})
+
+    def pause(self, reason: str) -> None:
+        """Take readiness off by hand until `resume`. Safe in any thread.
+
+        The reason goes to the log only. A new lifespan begins unpaused.
+        """
+        logger.warning("paused: %s", reason, extra={"reason": reason})
+        self.life.pause(paused=True)
+
+    def resume(self) -> None:
+        """Give readiness back after `pause`. Safe in any thread; harmless when not paused."""
+        logger.info("resumed")
+        self.life.pause(paused=False)
+
+    # -- the drain --------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Begin the drain: unready at once, serving on. Safe in any thread; again is harmless.
+
+        The SIGTERM that follows counts the time that has passed since. On the app's loop the answer
+        has changed when this returns; from another thread it changes a moment later.
+        """
+        self.life.drain()
+
+    async def draining(self) -> None:
+        """Wait until a drain begins, for work that wants to end with it. On the app's loop."""
+        await self.life.draining.wait()
+
+    def hold(self, name: str) -> Hold:
+        """Make a context manager for work that a drain waits for, up to ``drain_timeout``.
+
+        ``async with health.hold("checkout job"):``, or ``with`` in a thread. What delays an exit is
+        logged by this name.
+
+        Raises:
+            ConfigError: the name is empty or no text.
+        """
+        return Hold(self, _validate.text("hold name", name))
+
+    # -- asking -----------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> Phase:
+        """The present life's phase. Safe in any thread."""
+        return self.life.phase
+
+    async def wait_for(self, phase: Phase | str, timeout: float = 5.0) -> None:  # noqa: ASYNC109  # the kubelet's word; a test wants it on one line
+        """Wait until the present life has reached `phase`, also if it has moved on since.
+
+        For tests, on the app's loop: instead of sleeping, wait for ``"serving"``.
+
+        Args:
+            phase: a `Phase` or its value.
+            timeout: seconds; 5.
+
+        Raises:
+            TimeoutError: it was not reached; the message says what it waits for.
+            ConfigError: there is no such phase.
+        """
+        if phase not in list(Phase):
+            raise _validate.refuse("phase", phase, f"one of {', '.join(Phase)}")
+        awaited = Phase(phase)
+        with anyio.move_on_after(timeout):
+            while not self._has_reached(awaited):
+                await self._next_move()
+            return
+        line = _answers.verdict(Probe.READY, self.life.report(), ready_while_draining=False).line
+        idle = "" if self.life.begun else "; nothing has begun: open a lifespan or send a request"
+        message = f"not {awaited} within {timeout:g} s: {line}{idle}"
+        raise TimeoutError(message)
+
+    # -- for the doors ----------------------------------------------------------------------------
+
+    @property
+    def paths(self) -> Mapping[str, Probe]:
+        """Which path asks which probe."""
+        return self._settings.paths
+
+    def answer(self, probe: Probe) -> _answers.Answer:
+        """Return what `probe` is to be told now: from memory, made anew after a change."""
+        kept = self._answers.get(probe)
+        if kept is not None and kept[0] is self._version:
+            return kept[1]
+        version = self._version
+        ready_while_draining = self._settings.readyz_while_draining == _answers.OK
+        report = self.life.report()
+        judged = _answers.verdict(probe, report, ready_while_draining=ready_while_draining)
+        made = _answers.render(judged, self._settings.retry_after)
+        self._answers[probe] = (version, made)
+        return made
+
+    def answer_starting(self) -> _answers.Answer:
+        """Return the 503 for an ordinary request that came before the app has started."""
+        return self.answer(Probe.STARTUP)
+
+    def begin(self) -> Life | None:
+        """Begin a life for a lifespan; None if another lifespan's life is under way."""
+        if self._by_lifespan and self.life.running:
+            logger.warning("a second lifespan on one Health: passed through, nothing begins twice")
+            return None
+        self._by_lifespan = True
+        return self._begin()
+
+    def begin_without_lifespan(self) -> None:
+        """Begin a life at a request, unless there is one or the server is just ending it."""
+        if self.life.begun and (self.life.running or self.life.is_here):
+            return
+        self._by_lifespan = False
+        self._begin().app_started({})
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _begin(self) -> Life:
+        if self.life.begun:
+            self.life.abandon()
+            self.life = self._new_life()
+        notes, self._notes = self._notes, ()
+        for level, line in notes:
+            logger.log(level, line)
+        self.life.begin(self._registry.copy())
+        return self.life
+
+    def _new_life(self) -> Life:
+        return Life(self._settings, changed=self._forget_answers, moved=self._wake_waiters)
+
+    def _open_registry(self) -> Registry:
+        """Return the registry of the app that is starting up, else the one for all lives."""
+        if not self.life.running:
+            return self._registry
+        if self.life.open_registry is None:
+            message = "registered after start-up: expected before the app's lifespan start-up is"
+            raise ConfigError(f"{message} complete, at import or inside the lifespan function")
+        return self.life.open_registry
+
+    def _forget_answers(self) -> None:
+        """Have every answer made anew. Safe in any thread."""
+        self._version = object()
+
+    def _has_reached(self, phase: Phase) -> bool:
+        over = self.phase is Phase.STOPPED and phase is not Phase.STOPPED
+        return phase in self.life.lifecycle.entered and not over
+
+    async def _next_move(self) -> None:
+        """Wait until a phase has changed."""
+        moved = anyio.Event()
+        self._waiters.add(moved)
+        try:
+            await moved.wait()
+        finally:
+            self._waiters.discard(moved)
+
+    def _wake_waiters(self) -> None:
+        for moved in self._waiters:
+            moved.set()

@@ -1,0 +1,249 @@
+"""Registering: how a user's functions become the values in a `Registry`.
+
+The half of the facade that runs before anything happens. It validates, names and files; it starts
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from healthkit import _validate
+from healthkit._checks import Check
+from healthkit._registry import OFFERED, Registry, arguments, name_of
+from healthkit._warmup import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+class Registrar:
+    """The decorators of `Health`."""
+
+    def __init__(self) -> None:
+        #: What every life gets.
+        self._registry = Registry()
+
+    def _open_registry(self) -> Registry:
+        """Return where registrations go now.
+
+        Raises:
+            ConfigError: it is too late for any.
+        """
+        return self._registry
+
+    @overload
+    def startup(
+        self,
+        function: _Function,
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        attempts: int = 1,
+    ) -> _Function: ...
+
+    @overload
+    def startup(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        attempts: int = 1,
+    ) -> Callable[[_Function], _Function]: ...
+
+    def startup(
+        self,
+        function: _Function | None = None,
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        attempts: int = 1,
+    ) -> _Function | Callable[[_Function], _Function]:
+        """Register work that must be done before ``/startupz`` is 200. Decorator or plain call.
+
+        It begins when the app's own lifespan start-up is complete, beside the app and beside the
+        warm-ups. It takes no argument, or `Progress`, or `Progress` and the lifespan's state. A
+        coroutine function runs on the app's loop, a plain one in a thread of healthkit's own.
+
+        Args:
+            function: what to run.
+            name: for answers and the log; the function's own by default.
+            timeout: seconds for one attempt; None is no limit.
+            attempts: how often it is tried, with the backoff of `warmup` in between. The failure of
+                the last is final: ``/startupz`` stays 503 and the kubelet restarts the container.
+
+        Raises:
+            ConfigError: a parameter is wrong or the name is taken.
+        """
+
+        def register(function: _Function) -> _Function:
+            work = Work(
+                kind="startup",
+                name=name_of("startup", function, name),
+                function=function,
+                takes=arguments("startup", function, OFFERED),
+                timeout=_optional("startup timeout", timeout),
+                deadline=None,
+                attempts=_validate.whole("startup attempts", attempts, least=1),
+                required=True,
+            )
+            self._open_registry().add(work)
+            return function
+
+        return register if function is None else register(function)
+
+    @overload
+    def warmup(
+        self,
+        function: _Function,
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        required: bool = True,
+    ) -> _Function: ...
+
+    @overload
+    def warmup(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        required: bool = True,
+    ) -> Callable[[_Function], _Function]: ...
+
+    def warmup(
+        self,
+        function: _Function | None = None,
+        /,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        required: bool = True,
+    ) -> _Function | Callable[[_Function], _Function]:
+        """Register work that readiness waits for. Decorator or plain call.
+
+        Tried until it succeeds: after a failure it waits a random time between a half and the whole
+        of a cap that doubles from 1 s to 60 s. When it begins and what it takes is as in `startup`.
+
+        Args:
+            function: what to run.
+            name: for answers and the log; the function's own by default.
+            timeout: seconds for one attempt; None is no limit.
+            deadline: seconds after which an error is logged. The attempts go on.
+            required: False runs it all the same, but readiness does not wait.
+
+        Raises:
+            ConfigError: a parameter is wrong or the name is taken.
+        """
+
+        def register(function: _Function) -> _Function:
+            work = Work(
+                kind="warmup",
+                name=name_of("warmup", function, name),
+                function=function,
+                takes=arguments("warmup", function, OFFERED),
+                timeout=_optional("warmup timeout", timeout),
+                deadline=_optional("warmup deadline", deadline),
+                attempts=None,
+                required=_validate.flag("warmup required", required),
+            )
+            self._open_registry().add(work)
+            return function
+
+        return register if function is None else register(function)
+
+    @overload
+    def check(
+        self,
+        function: _Function,
+        /,
+        *,
+        name: str | None = None,
+        interval: float = 10.0,
+        timeout: float = 0.8,
+        required: bool = True,
+    ) -> _Function: ...
+
+    @overload
+    def check(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        interval: float = 10.0,
+        timeout: float = 0.8,
+        required: bool = True,
+    ) -> Callable[[_Function], _Function]: ...
+
+    def check(
+        self,
+        function: _Function | None = None,
+        /,
+        *,
+        name: str | None = None,
+        interval: float = 10.0,
+        timeout: float = 0.8,
+        required: bool = True,
+    ) -> _Function | Callable[[_Function], _Function]:
+        """Register a background check for readiness. Decorator or plain call.
+
+        It runs by its own interval and never inside a probe. Returning is success; ``False``,
+        `CheckFailed`, any other exception, or taking too long is failure. A coroutine function runs
+        on the app's loop, a plain one in a thread of healthkit's own. There is no liveness variant.
+
+        Args:
+            function: what to run, without arguments.
+            name: for answers and the log; the function's own by default.
+            interval: seconds from the end of a run to the start of the next, a tenth more or less;
+                10. The first run is immediate.
+            timeout: seconds for one run; 0.8, to fit the kubelet's ``timeoutSeconds: 1``. A run
+                that is late has failed at once; the next waits until it has ended.
+            required: False runs it and logs its changes, but readiness does not depend on it. Use
+                it for what all pods share: when it is down, taking all of them out helps nobody.
+
+        Raises:
+            ConfigError: a parameter is wrong or the name is taken.
+        """
+
+        def register(function: _Function) -> _Function:
+            arguments("check", function, ())
+            check = Check(
+                name=name_of("check", function, name),
+                function=function,
+                interval=_validate.seconds("check interval", interval, zero=False),
+                timeout=_validate.seconds("check timeout", timeout, zero=False),
+                required=_validate.flag("check required", required),
+            )
+            self._open_registry().add(check)
+            return function
+
+        return register if function is None else register(function)
+
+    def on_drain(self, function: _Function, /) -> _Function:
+        """Register a function to call when a drain begins. Decorator or plain call.
+
+        Called once per life without arguments, beside the serving; the drain waits for it like for
+        a hold. It is called before the app's own shutdown also when nothing but that ends the app.
+
+        Raises:
+            ConfigError: it is no function without required arguments.
+        """
+        arguments("on_drain", function, ())
+        callback = (name_of("on_drain", function, None), function)
+        self._open_registry().callbacks.append(callback)
+        return function
+
+
+def _optional(what: str, value: object) -> float | None:
+    """Return `value` as seconds above 0, or None for no limit."""
+    return None if value is None else _validate.seconds(what, value, zero=False)

@@ -1,0 +1,112 @@
+"""What a user has registered: start-up work, warm-ups, checks, and callbacks of the drain.
+
+A registry is a plain list of frozen values; running them is a life's business. Names are unique
+across all kinds, because answers and log lines call each thing by its name alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from healthkit import _validate
+from healthkit._checks import Check
+from healthkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from healthkit._warmup import Work
+
+#: What start-up work and warm-ups may take, in this order.
+OFFERED: Final = ("progress", "state")
+
+_POSITIONAL: Final = {
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+}
+
+
+@dataclass(slots=True)
+class Registry:
+    """Everything registered so far, in order."""
+
+    startups: list[Work] = field(default_factory=list["Work"])
+    warmups: list[Work] = field(default_factory=list["Work"])
+    checks: list[Check] = field(default_factory=list["Check"])
+    callbacks: list[tuple[str, Callable[..., object]]] = field(
+        default_factory=list["tuple[str, Callable[..., object]]"],
+    )
+
+    def copy(self) -> Registry:
+        """Return a registry that grows independently of this one."""
+        return replace(
+            self,
+            startups=list(self.startups),
+            warmups=list(self.warmups),
+            checks=list(self.checks),
+            callbacks=list(self.callbacks),
+        )
+
+    def add(self, item: Work | Check) -> None:
+        """File `item` among its kind.
+
+        Raises:
+            ConfigError: its name is taken.
+        """
+        known = [other.name for other in (*self.startups, *self.warmups)]
+        if item.name in [*known, *(check.name for check in self.checks)]:
+            message = f"name={item.name!r}: is registered already; expected a name of its own for"
+            raise ConfigError(f"{message} each, pass name='...'")
+        if isinstance(item, Check):
+            self.checks.append(item)
+        else:
+            (self.startups if item.kind == "startup" else self.warmups).append(item)
+
+
+def name_of(what: str, function: object, given: str | None) -> str:
+    """Return the name that was `given`, else the function's own.
+
+    Raises:
+        ConfigError: it is no name, or there is none.
+    """
+    inner = function
+    while isinstance(inner, partial):
+        inner = inner.func
+    found = given if given is not None else getattr(inner, "__name__", None)
+    return _validate.name(f"{what} name", found)
+
+
+def arguments(what: str, function: object, offered: tuple[str, ...]) -> int:
+    """Count how many of the `offered` arguments `function` takes, by its signature.
+
+    A parameter with a default is only given its argument if it has exactly the offered name. What
+    has no signature (some builtins) takes none.
+
+    Raises:
+        ConfigError: it is no function, does its work only when iterated, or needs more.
+    """
+    if not callable(function):
+        raise _validate.refuse(what, function, "a function or coroutine function")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        message = f"{what}: {function!r} is a generator; expected a function that does its work"
+        raise ConfigError(f"{message} when it is called, without yield")
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return 0
+    required = inspect.Parameter.empty
+    taken = 0
+    for parameter in parameters:
+        wanted = parameter.default is required
+        if parameter.kind in _POSITIONAL and taken < len(offered):
+            if not wanted and parameter.name != offered[taken]:
+                break
+            taken += 1
+        elif wanted and parameter.kind in {*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY}:
+            allowed = f"at most ({', '.join(offered)})" if offered else "no argument"
+            message = f"{what}: {function!r} needs an argument {parameter.name!r}; expected"
+            raise ConfigError(f"{message} {allowed}; bind others with functools.partial")
+    return taken

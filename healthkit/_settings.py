@@ -1,0 +1,196 @@
+"""The settings: keyword arguments of `Health`, overridden by ``HEALTHKIT_<NAME>`` variables.
+
+The environment wins because the deployment, not the code, knows its grace period. A wrong value is
+refused with its name, what was found and what was expected; an unknown variable is only warned
+about, because a Kubernetes Service called ``healthkit`` injects names such as ``HEALTHKIT_PORT``
+into every pod of its namespace (kubernetes.io, "Service", "Environment variables").
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from healthkit import _validate
+from healthkit._model import Probe
+from healthkit.errors import ConfigError
+
+PREFIX: Final = "HEALTHKIT_"
+
+#: The kubelet sets it in every container, with or without service links
+#: (kubernetes 1.36 pkg/kubelet/kubelet_pods.go, getServiceEnvVarMap: the master services).
+IN_KUBERNETES: Final = "KUBERNETES_SERVICE_HOST"
+
+#: Measured on one node: new connections arrive up to 1.1 s after the deletion of a pod. Clusters
+#: with more nodes and cloud load balancers are slower.
+DRAIN_DELAY_IN_KUBERNETES: Final = 5.0
+
+#: What delay and timeout must leave of the grace period: the app's own shutdown and the exit.
+SHUTDOWN_RESERVE: Final = 5.0
+
+PRESETS: Final[Mapping[str, Mapping[Probe, str | None]]] = {
+    "kubernetes": {
+        Probe.LIVE: "/livez",
+        Probe.READY: "/readyz",
+        Probe.STARTUP: "/startupz",
+        Probe.HEALTH: "/healthz",
+    },
+}
+
+#: Whoever asks here asks for liveness; no other probe may answer (see `_path_table`).
+LIVENESS_PATH: Final = "/livez"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force. Seconds are floats; see `Health` for what each one does."""
+
+    drain_delay: float
+    drain_timeout: float
+    grace_period: float
+    readyz_while_draining: int
+    #: ``path -> probe``, without the probes that are switched off.
+    paths: Mapping[str, Probe]
+    reject_while_starting: bool
+    retry_after: int
+    #: What is to be logged once at the first start: level and line.
+    notes: tuple[tuple[int, str], ...]
+
+
+def _readyz_while_draining(what: str, value: object) -> int:
+    if value not in (200, 503):  # a tuple: what is found need not be hashable
+        raise _validate.refuse(what, value, "503 or 200")
+    return _validate.whole(what, value, least=200)
+
+
+def _path(what: str, value: object) -> str:
+    expected = "a path such as '/livez': beginning with '/', printable, without space ? # or %"
+    if not isinstance(value, str):
+        raise _validate.refuse(what, value, expected)
+    if not value.startswith("/") or not value.isprintable() or set(value) & set(" ?#%"):
+        raise _validate.refuse(what, value, expected)
+    return value
+
+
+def _path_table(what: str, value: object) -> Mapping[str, Probe]:
+    """Turn a preset's name or a mapping of probe to path into ``path -> probe``."""
+    wanted: dict[Probe, str | None] = dict(PRESETS["kubernetes"])
+    if isinstance(value, Mapping):
+        for probe, path in cast("Mapping[object, object]", value).items():
+            if not isinstance(probe, str) or probe not in list(Probe):
+                raise _validate.refuse(f"{what} key", probe, f"one of {', '.join(Probe)}")
+            wanted[Probe(probe)] = None if path is None else _path(f"{what}[{probe!r}]", path)
+    elif isinstance(value, str) and value in PRESETS:
+        wanted = dict(PRESETS[value])
+    else:
+        expected = f"a preset ({', '.join(PRESETS)}) or, in code, a mapping of probe to path"
+        raise _validate.refuse(what, value, expected)
+    return _by_path(what, wanted)
+
+
+def _by_path(what: str, wanted: Mapping[Probe, str | None]) -> Mapping[str, Probe]:
+    table: dict[str, Probe] = {}
+    for probe, path in wanted.items():
+        if path is None:
+            continue
+        if path in table:
+            message = f"{what}: {table[path]} and {probe} overlap at {path!r}: expected a path each"
+            raise ConfigError(message)
+        if path == LIVENESS_PATH and probe is not Probe.LIVE:
+            message = f"{what}: {probe} at {path!r}: expected only liveness there, for a check must"
+            raise ConfigError(message + " never get a container killed; choose another path")
+        table[path] = probe
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one kind of setting is read from a variable's text, and how a value of it is checked."""
+
+    from_text: Callable[[str], object]
+    check: Callable[[str, object], object]
+
+
+def _number(text: str) -> object:
+    """Read a number; what is none stays text, for the check to refuse with the right words."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+_WORDS: Final = {"true": True, "yes": True, "on": True, "1": True}
+_WORDS.update({"false": False, "no": False, "off": False, "0": False})
+
+_SECONDS = _Kind(_number, lambda what, value: _validate.seconds(what, value, zero=True))
+_POSITIVE = _Kind(_number, lambda what, value: _validate.seconds(what, value, zero=False))
+_WHOLE = _Kind(_number, lambda what, value: _validate.whole(what, value, least=0))
+_FLAG = _Kind(lambda text: _WORDS.get(text.lower(), text), _validate.flag)
+
+#: Every setting that may be a variable; ``HEALTHKIT_DRAIN_DELAY`` is ``drain_delay``.
+_KINDS: Final[Mapping[str, _Kind]] = {
+    "drain_delay": _SECONDS,
+    "drain_timeout": _SECONDS,
+    "grace_period": _POSITIVE,
+    "readyz_while_draining": _Kind(_number, _readyz_while_draining),
+    "paths": _Kind(str, _path_table),
+    "reject_while_starting": _FLAG,
+    "retry_after": _WHOLE,
+}
+
+
+def read(code: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """Merge what the code says with what the environment says, and check both.
+
+    Raises:
+        ConfigError: a value is wrong, whether or not it would have been overridden.
+    """
+    kubernetes = IN_KUBERNETES in environ
+    values: dict[str, object] = dict(code)
+    if values["drain_delay"] is None:
+        values["drain_delay"] = DRAIN_DELAY_IN_KUBERNETES if kubernetes else 0.0
+    notes: list[tuple[int, str]] = []
+    checked: dict[str, object] = {}
+    for name, kind in _KINDS.items():
+        checked[name] = kind.check(name, values[name])
+        variable = PREFIX + name.upper()
+        text = environ.get(variable)
+        if text is not None:
+            checked[name] = kind.check(variable, kind.from_text(text))
+            notes.append((logging.INFO, f"{variable}={text} is set and wins over the code"))
+    notes += _unknown(environ)
+    settings = Settings(notes=(), **checked)  # type: ignore[arg-type]  # _KINDS checked each type
+    notes += _grace(settings)
+    return Settings(notes=tuple(notes), **checked)  # type: ignore[arg-type]  # as above
+
+
+def _unknown(environ: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Warn about each variable that looks like ours and is none, with the nearest that is one."""
+    known = [PREFIX + name.upper() for name in _KINDS]
+    strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    hints = [
+        f"{name} (the nearest setting is {difflib.get_close_matches(name, known, 1, 0.0)[0]})"
+        for name in strangers
+    ]
+    if not hints:
+        return []
+    return [(logging.WARNING, f"ignored, no settings of healthkit: {', '.join(hints)}")]
+
+
+def _grace(settings: Settings) -> list[tuple[int, str]]:
+    """Warn when the drain can outlast the grace period: the kubelet would kill work in flight."""
+    needed = settings.drain_delay + settings.drain_timeout + SHUTDOWN_RESERVE
+    if needed <= settings.grace_period:
+        return []
+    line = (
+        f"drain_delay={settings.drain_delay:g} + drain_timeout={settings.drain_timeout:g} + "
+        f"{SHUTDOWN_RESERVE:g} s for the exit = {needed:g} s do not fit grace_period="
+        f"{settings.grace_period:g}: raise terminationGracePeriodSeconds (and grace_period), or "
+        "lower the drain; else the kubelet kills what is in flight"
+    )
+    return [(logging.WARNING, line)]

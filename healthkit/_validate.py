@@ -1,0 +1,91 @@
+"""Refuse wrong values where they are written: one line with the name, the value, what was expected.
+
+Used for settings, for the parameters of registered work, and for its names.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from healthkit.errors import ConfigError
+
+#: Seconds in a day. More is a slip of the unit, and event loops refuse timers that never end.
+LONGEST: Final = 86_400.0
+
+#: What a name may look like: it stands in answers, in paths and in queries. 63 is the length of a
+#: Kubernetes label. Everything that a URL or a DSN needs (``:``, ``/``, ``@``) is refused, so that
+#: no secret can be part of a name.
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}")
+
+
+def refuse(what: str, found: object, expected: str) -> ConfigError:
+    """Make the error for `what`, which was `found` and should have been as `expected`."""
+    return ConfigError(f"{what}={found!r}: expected {expected}")
+
+
+def seconds(what: str, value: object, *, zero: bool) -> float:
+    """Return `value` as seconds; 0 only if `zero` says so.
+
+    Raises:
+        ConfigError: not a finite number, negative, or more than a day.
+    """
+    expected = f"seconds as a number {'from' if zero else 'above'} 0 to {LONGEST:.0f}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise refuse(what, value, expected)
+    if value < 0 or value > LONGEST or (value == 0 and not zero):
+        raise refuse(what, value, expected)
+    return float(value)
+
+
+def whole(what: str, value: object, *, least: int) -> int:
+    """Return `value` as a whole number of at least `least`.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise refuse(what, value, f"a whole number, {least} or more")
+    return value
+
+
+def flag(what: str, value: object) -> bool:
+    """Return `value` if it is True or False.
+
+    Raises:
+        ConfigError: anything else, truthy or not.
+    """
+    if not isinstance(value, bool):
+        raise refuse(what, value, "True or False")
+    return value
+
+
+def text(what: str, value: object) -> str:
+    """Return `value` if it is text that says something.
+
+    Raises:
+        ConfigError: empty, blank, or no text.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise refuse(what, value, "text for a reader of the log")
+    return value
+
+
+def name(what: str, value: object) -> str:
+    """Return `value` if it can stand in answers, paths and queries.
+
+    The message shows the position and not the value: what is no name may hold a password.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    expected = "1 to 63 of A-Z a-z 0-9 _ . - beginning with a letter or digit; pass name='...'"
+    if not isinstance(value, str):
+        raise refuse(what, type(value).__name__, expected)
+    if NAME.fullmatch(value) is None:
+        good = NAME.match(value)
+        position = good.end() if good else 0
+        message = f"{what} is no name at character {position + 1} of {len(value)}: expected "
+        raise ConfigError(message + expected)
+    return value

@@ -1,0 +1,187 @@
+"""Start-up work and warm-ups: done once per life, with progress, retried with backoff.
+
+The two differ in their parameters only. Start-up work has a number of attempts, and the last
+failure is final; a warm-up is tried until it succeeds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator
+
+    from healthkit._calls import Call, Calls
+
+logger = logging.getLogger("healthkit")
+
+#: Seconds before the second attempt, at most; doubled for each one after.
+FIRST_RETRY: Final = 1.0
+#: Seconds between attempts, at most.
+LONGEST_RETRY: Final = 60.0
+#: A line of progress in the log for each tenth of the work.
+LOGGED_STEP: Final = 10
+
+
+def backoff(rng: random.Random) -> Iterator[float]:
+    """Yield the seconds to wait before each further attempt, for ever.
+
+    The cap doubles from 1 s to 60 s; the wait is a random part of it between a half and the whole,
+    so that a fleet which failed together does not come back together.
+    """
+    cap = FIRST_RETRY
+    while True:
+        yield rng.uniform(cap / 2, cap)
+        cap = min(cap * 2, LONGEST_RETRY)
+
+
+class Progress:
+    """What a warm-up calls to say how far it is. Safe in any thread; never raises, never blocks."""
+
+    def __init__(self, name: str, changed: Callable[[], None]) -> None:
+        self._name = name
+        self._changed = changed
+        self._said = ""
+        self._logged = 0
+
+    def __call__(self, done: float, total: float | None = None) -> None:
+        """Report `done` of `total`, in any unit; without a total only the count is shown.
+
+        What is no number is ignored: a slip in a report must not fail the work it reports on.
+        """
+        try:
+            percent = None if not total else max(0, min(100, int(100 * done / total)))
+            said = f"{int(done)}" if percent is None else f"{percent} %"
+        except (TypeError, ValueError, OverflowError):
+            logger.debug("%s: progress(%r, %r) is no progress", self._name, done, total)
+            return
+        if said == self._said:
+            return
+        self._said = said
+        self._changed()
+        if percent is not None and abs(percent - self._logged) >= LOGGED_STEP:
+            self._logged = percent - percent % LOGGED_STEP
+            logger.info("%s: %s", self._name, said, extra={"work": self._name, "percent": percent})
+
+    def __str__(self) -> str:
+        return self._said
+
+    def reset(self) -> None:
+        """Forget what the last attempt reported."""
+        self._said = ""
+        self._logged = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Start-up work or a warm-up as it was registered. Seconds; see `Health`."""
+
+    kind: str
+    name: str
+    function: Callable[..., object]
+    #: How many of ``(progress, state)`` the function takes.
+    takes: int
+    #: For one attempt; None is no limit.
+    timeout: float | None
+    #: After this long an error is logged. The attempts go on.
+    deadline: float | None
+    #: None is: until it succeeds.
+    attempts: int | None
+    required: bool
+
+
+class WorkState(StrEnum):
+    """Where one piece of work stands in one life."""
+
+    #: Not done yet: running, or waiting for its next attempt.
+    PENDING = "pending"
+    #: It returned.
+    DONE = "done"
+    #: Its last attempt failed. Final.
+    FAILED = "failed"
+
+
+class WorkRun:
+    """One piece of work in one life."""
+
+    def __init__(
+        self,
+        work: Work,
+        changed: Callable[[], None],
+        ended: Callable[[], None],
+    ) -> None:
+        """Make a run that has not begun.
+
+        Args:
+            work: what is to be done.
+            changed: called, in any thread, when there is progress.
+            ended: called on the loop when the work is done or has failed for good.
+        """
+        self.work = work
+        self.state = WorkState.PENDING
+        #: Whether the deadline has passed while it was pending.
+        self.overdue = False
+        self.progress = Progress(work.name, changed)
+        self._ended = ended
+
+    def __repr__(self) -> str:
+        return f"<WorkRun {self} {self.state}>"
+
+    def __str__(self) -> str:
+        return f"{self.work.name} {self.progress}".rstrip()
+
+    async def run(self, calls: Calls, state: object, rng: random.Random) -> None:
+        """Attempt the work until it is done or has failed for good."""
+        arguments = (self.progress, state)[: self.work.takes]
+        delays = backoff(rng)
+        for attempt in itertools.count(1):
+            self.progress.reset()
+            kind, name = self.work.kind, self.work.name
+            call = calls.start(self.work.function, *arguments, kind=kind, name=name)
+            failure = await call.failure(self.work.timeout)
+            if failure is None:
+                self._end(WorkState.DONE)
+                return
+            if attempt == self.work.attempts:
+                self._end(WorkState.FAILED, failure)
+                return
+            await self._retry(call, failure, attempt, next(delays))
+
+    async def watch_deadline(self) -> None:
+        """Log an error, once, if the work is not done when its deadline passes."""
+        if self.work.deadline is None:
+            return
+        await anyio.sleep(self.work.deadline)
+        if self.state is WorkState.PENDING:
+            self.overdue = True
+            line = "%s %s is not done after its deadline of %g s; its attempts go on"
+            logger.error(line, self.work.kind, self, self.work.deadline, extra=self._extra())
+
+    def _end(self, state: WorkState, failure: BaseException | None = None) -> None:
+        self.state = state
+        if failure is None:
+            logger.info("%s %s is done", self.work.kind, self.work.name, extra=self._extra())
+        else:
+            line = "%s %s has failed for good"
+            name = self.work.name
+            logger.error(line, self.work.kind, name, exc_info=failure, extra=self._extra())
+        self._ended()
+
+    async def _retry(self, call: Call, why: BaseException, attempt: int, delay: float) -> None:
+        """Wait before the next attempt. It never starts while the last one still runs."""
+        line = "%s %s: attempt %d failed; the next one in %.1f s"
+        kind, name = self.work.kind, self.work.name
+        logger.warning(line, kind, name, attempt, delay, exc_info=why, extra=self._extra())
+        await call.ended.wait()
+        await anyio.sleep(delay)
+
+    def _extra(self) -> dict[str, object]:
+        """Return the structured fields of every log record about this work."""
+        return {"work": self.work.name, "kind": self.work.kind, "work_state": str(self.state)}

@@ -1,0 +1,203 @@
+"""The ASGI door: answer probes, count requests, and speak the lifespan beside the app.
+
+An ordinary request pays for the path test and the count, nothing else. A probe awaits nothing but
+`send`. WebSockets pass through.
+
+The lifespan is the app's: whatever it sends, raises or refuses, the server gets to see. There are
+two exceptions, both where the app has left the conversation and the server has not:
+
+1. The app raises before its first `receive`, or returns without one: it has no lifespan (Django,
+   plain apps). healthkit answers the server itself, and start-up is complete.
+2. The app returns after its start-up is complete: healthkit waits for the server's shutdown.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NoReturn, final
+
+from healthkit._answers import WRONG_METHOD, Answer
+from healthkit._drain import Detour
+from healthkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from healthkit._health import Health
+    from healthkit._life import Life
+    from healthkit._model import Probe
+
+logger = logging.getLogger("healthkit")
+
+_CLOSE = (b"connection", b"close")
+
+
+@final
+class HealthMiddleware:
+    """ASGI 3 middleware that answers the probes of one `Health`. Put it outermost.
+
+    Host checks, redirects to HTTPS and authentication must not see probes: the kubelet sends the
+    pod's address as host, plain HTTP and no credentials.
+
+    Args:
+        app: any ASGI 3 app.
+        health: what the endpoints speak for. One per app.
+    """
+
+    def __init__(self, app: ASGIApp, *, health: Health) -> None:
+        self._app = app
+        self._health = health
+        self._paths = health.paths
+
+    def __init_subclass__(cls) -> NoReturn:
+        """Refuse subclasses: an override could give a check a way to liveness."""
+        message = f"class {cls.__name__}(HealthMiddleware): expected no subclass; liveness must not"
+        raise ConfigError(f"{message} depend on checks, wrap the middleware instead")
+
+    def __repr__(self) -> str:
+        return f"<HealthMiddleware {self._health!r}>"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a probe; pass everything else on to the app."""
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
+        probe = self._paths.get(scope["path"])
+        if probe is None and (root := scope.get("root_path")):
+            probe = self._paths.get(scope["path"].removeprefix(root.rstrip("/")))
+        if probe is not None:
+            await self._probed(probe, scope, send)
+            return
+        flight = self._health.life.flight
+        if flight.detour is not None:
+            await self._detoured(scope, receive, send)
+            return
+        flight.count += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            flight.count -= 1
+            if flight.landing is not None:
+                flight.left()
+
+    async def _probed(self, probe: Probe, scope: Scope, send: Send) -> None:
+        """Answer a probe."""
+        if not self._health.life.running:
+            self._health.begin_without_lifespan()
+        known = scope["method"] in {"GET", "HEAD"}
+        answer = self._health.answer(probe) if known else WRONG_METHOD
+        await _send_answer(answer, scope, send, close=self._closes(scope))
+
+    async def _detoured(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request in a phase in which it is not simply passed on."""
+        self._health.begin_without_lifespan()
+        flight = self._health.life.flight
+        if flight.detour is Detour.REJECT:
+            answer = self._health.answer_starting()
+            await _send_answer(answer, scope, send, close=False)
+            return
+        flight.count += 1
+        try:
+            await self._app(scope, receive, _closing(send) if self._closes(scope) else send)
+        finally:
+            flight.count -= 1
+            flight.left()
+
+    def _closes(self, scope: Scope) -> bool:
+        """Whether the connection is to be closed after the answer: HTTP/1.x while draining."""
+        draining = self._health.life.flight.detour in {Detour.CLOSE, Detour.BEGIN}
+        return draining and scope.get("http_version", "1.1").startswith("1")
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a WebSocket or an unknown kind of scope through; run a lifespan beside the app's."""
+        if scope["type"] == "lifespan":
+            life = self._health.begin()
+            if life is not None:
+                await _Lifespan(self._app, life, scope, receive, send).run()
+                return
+        else:
+            self._health.begin_without_lifespan()
+        await self._app(scope, receive, send)
+
+
+async def _send_answer(answer: Answer, scope: Scope, send: Send, *, close: bool) -> None:
+    """Send `answer` in fresh objects: what an outer middleware does to them ends with them."""
+    headers = [*answer.headers, _CLOSE] if close else list(answer.headers)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    body = b"" if scope["method"] == "HEAD" else answer.body
+    await send({"type": "http.response.body", "body": body})
+
+
+def _closing(send: Send) -> Send:
+    """Wrap `send` to ask for the connection's end, in place of what the app says about it."""
+
+    async def closing(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+            said = [value.lower() for name, value in headers if name.lower() == b"connection"]
+            if not any(b"upgrade" in value for value in said):
+                others = [header for header in headers if header[0].lower() != b"connection"]
+                message = {**message, "headers": [*others, _CLOSE]}
+        await send(message)
+
+    return closing
+
+
+class _Lifespan:
+    """One lifespan: the conversation between server and app, with a life beside it."""
+
+    def __init__(
+        self, app: ASGIApp, life: Life, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._app = app
+        self._life = life
+        self._scope = scope
+        self._server_receive = receive
+        self._server_send = send
+        #: Whether the app has called `receive`: from then on the lifespan is its own.
+        self._entered = False
+        #: What has passed between the two.
+        self._seen: set[str] = set()
+
+    async def run(self) -> None:
+        """Let the app speak; speak in its place where it has nothing to say."""
+        try:
+            await self._app(self._scope, self._receive, self._send)
+        except Exception as exc:
+            if self._entered:
+                self._life.app_failed()
+                raise
+            logger.info("the app has no lifespan: %s", type(exc).__name__)
+        except BaseException:
+            self._life.abandon()
+            raise
+        await self._speak_for_the_app()
+
+    async def _speak_for_the_app(self) -> None:
+        """Finish what the app has left open."""
+        if self._seen & {"lifespan.startup.failed", "lifespan.shutdown"}:
+            return
+        if "lifespan.startup" not in self._seen:
+            await self._receive()
+        if "lifespan.startup.complete" not in self._seen:
+            await self._send({"type": "lifespan.startup.complete"})
+        await self._receive()
+        await self._server_send({"type": "lifespan.shutdown.complete"})
+
+    async def _receive(self) -> Message:
+        """Take the server's next message; end the life before the app hears of the end."""
+        self._entered = True
+        message = await self._server_receive()
+        self._seen.add(message["type"])
+        if message["type"] == "lifespan.shutdown":
+            await self._life.stop()
+        return message
+
+    async def _send(self, message: Message) -> None:
+        """Pass the app's message on; begin the registered work when its start-up is complete."""
+        self._seen.add(message["type"])
+        if message["type"] == "lifespan.startup.complete":
+            self._life.app_started(self._scope.get("state", {}))
+        elif message["type"] == "lifespan.startup.failed":
+            self._life.app_failed()
+        await self._server_send(message)
