@@ -1,7 +1,7 @@
 """Call a user's function so that whatever it does stays with it.
 
 Each call is a task of its own: it may raise anything (``SystemExit`` and ``CancelledError``
-included, which would otherwise end the event loop or the task group), cancel itself, return
+included, which would otherwise end the event loop), cancel itself, return
 nonsense or hang, and its :class:`Call` merely ends with that. Plain functions run in healthkit's
 own daemon threads, never in the app's pool or the loop's executor, and one that hangs does not hold
 up the exit: the interpreter joins the threads of ``concurrent.futures``, but not these.
@@ -25,9 +25,7 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from anyio.abc import TaskGroup
-
-    from healthkit._loop import Loop
+    from healthkit._loop import Loop, Tasks
 
 #: What kind of work the current code was called for ("check", "warmup", ...), if healthkit did.
 CALLED_AS: Final = contextvars.ContextVar[str | None]("CALLED_AS", default=None)
@@ -160,16 +158,16 @@ class Call:
 
 
 class Calls:
-    """Starts calls in one life's task group."""
+    """Starts calls among one life's tasks."""
 
-    def __init__(self, tasks: TaskGroup, loop: Loop) -> None:
+    def __init__(self, tasks: Tasks, loop: Loop) -> None:
         self._tasks = tasks
         self._threads = Threads(loop)
 
     def start(self, function: Callable[..., object], *args: object, kind: str, name: str) -> Call:
         """Call ``function(*args)`` in a task of its own, and return at once."""
         call = Call(partial(function, *args), kind, self._threads)
-        self._tasks.start_soon(call.run, name=f"healthkit {kind} {name}")
+        self._tasks.start(call.run(), f"{kind} {name}")
         return call
 
     def close(self) -> None:

@@ -16,13 +16,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import anyio
-import anyio.lowlevel
 
 from healthkit._calls import Calls
 from healthkit._checks import CheckWatch
 from healthkit._drain import Detour, DrainPlan, Flight, settle
 from healthkit._lifecycle import Event, Lifecycle
-from healthkit._loop import Loop
+from healthkit._loop import Loop, Tasks
 from healthkit._model import Outcome, Phase, Report
 from healthkit._signals import Gate
 from healthkit._warmup import WorkRun, WorkState
@@ -30,8 +29,6 @@ from healthkit._warmup import WorkRun, WorkState
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
-
-    from anyio.abc import TaskGroup
 
     from healthkit._registry import Registry
     from healthkit._settings import Settings
@@ -77,11 +74,9 @@ class Life:
         self._startups: list[WorkRun] = []
         self._warmups: list[WorkRun] = []
         self._checks: list[CheckWatch] = []
-        self._tasks: TaskGroup | None = None
+        self._tasks: Tasks | None = None
         self._calls: Calls | None = None
-        self._root: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._gone = anyio.Event()
         self._gate = Gate(self._terminated)
         self._paused = False
         self._liveness_failed = False
@@ -161,7 +156,7 @@ class Life:
         self._warmups = [self._work_run(work) for work in self._registry.warmups]
         self._checks = [CheckWatch(check, self._changed) for check in self._registry.checks]
         self._gate.install()
-        self._root = self._loop.spawn(self._run(self._loop, state), "healthkit")
+        self._start_work(self._loop, state)
         self._proceed()
 
     def app_failed(self) -> None:
@@ -174,23 +169,25 @@ class Life:
     def _work_run(self, work: Work) -> WorkRun:
         return WorkRun(work, changed=self._changed, ended=self._proceed)
 
-    async def _run(self, loop: Loop, state: object) -> None:
-        """Run the registered work until the life ends. The root of all its tasks."""
+    def _start_work(self, loop: Loop, state: object) -> None:
         rng = random.Random()  # noqa: S311  # jitter is no secret
+        tasks = self._tasks = Tasks(loop)
+        calls = self._calls = Calls(tasks, loop)
+        tasks.start(self._end_with_the_loop(), "life")
+        for run in [*self._startups, *self._warmups]:
+            tasks.start(run.run(calls, state, rng), f"{run.work.kind} {run.work.name}")
+            tasks.start(run.watch_deadline(), f"deadline of {run.work.name}")
+        for watch in self._checks:
+            tasks.start(watch.run(calls, rng), f"check {watch.check.name}")
+        if self.draining.is_set():
+            self._call_back(tasks, calls)
+
+    async def _end_with_the_loop(self) -> None:
+        """End the life when its tasks are cancelled, which a loop does when it is torn down."""
         try:
-            async with anyio.create_task_group() as tasks:
-                self._tasks, self._calls = tasks, Calls(tasks, loop)
-                for run in [*self._startups, *self._warmups]:
-                    tasks.start_soon(run.run, self._calls, state, rng)
-                    tasks.start_soon(run.watch_deadline)
-                for watch in self._checks:
-                    tasks.start_soon(watch.run, self._calls, rng)
-                if self.draining.is_set():
-                    self._call_back(tasks, self._calls)
-                await anyio.sleep_forever()
+            await anyio.sleep_forever()
         finally:
             self.end()
-            self._gone.set()
 
     def _proceed(self) -> None:
         """Enter the phases that the finished work allows."""
@@ -246,11 +243,12 @@ class Life:
         if self._tasks is not None and self._calls is not None:
             self._call_back(self._tasks, self._calls)
 
-    def _call_back(self, tasks: TaskGroup, calls: Calls) -> None:
+    def _call_back(self, tasks: Tasks, calls: Calls) -> None:
         """Start the callbacks of the drain. Each is a hold, taken before this returns."""
         callbacks = self._registry.callbacks if self._registry is not None else []
         for name, function in callbacks:
-            tasks.start_soon(_run_callback, calls, name, function, self.take(name))
+            work = _run_callback(calls, name, function, self.take(name))
+            tasks.start(work, f"on_drain {name}")
 
     def _terminated(self) -> bool:
         """Take the first SIGTERM, inside the signal handler; False if the loop is no more."""
@@ -263,7 +261,7 @@ class Life:
         logger.info("SIGTERM", extra={"phase": str(self.phase)})
         self._begin_drain()
         settling = self._settle(self._settings.drain_delay)
-        self._ending = self._loop.spawn(settling, "healthkit drain")
+        self._ending = self._loop.spawn(settling, "drain")
         self._ending.add_done_callback(self._settled)
 
     def _settled(self, ending: asyncio.Task[None]) -> None:
@@ -293,21 +291,20 @@ class Life:
         A drain that nobody asked for so far happens now, without its delay: nothing arrives any
         more. If a drain is cut short by this, whoever did it is in a hurry, and holds don't count.
         """
-        await anyio.lowlevel.checkpoint()  # a root that was spawned just now gets to begin
         cut_short = self._ending is not None and not self._ending.done()
         self._begin_drain()
         if not cut_short:
             await self._settle(0.0)
         self.abandon()
-        if self._root is not None:
-            with anyio.move_on_after(OBEDIENCE):
-                await self._gone.wait()
+        if self._tasks is not None and not await self._tasks.ended(OBEDIENCE):
+            logger.warning("left behind, for it does not end when cancelled: %r", self._tasks)
 
     def abandon(self) -> None:
         """End the life at once, without waiting for anything. Idempotent."""
-        for task in (self._root, self._ending):
-            if task is not None and self._loop is not None:
-                self._loop.soon(task.cancel)
+        if self._tasks is not None:
+            self._tasks.cancel()
+        if self._ending is not None and self._loop is not None:
+            self._loop.soon(self._ending.cancel)
         self.end()
 
     def end(self) -> None:

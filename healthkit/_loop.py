@@ -1,8 +1,13 @@
-"""The event loop that a life runs on: the one seam to asyncio.
+"""The event loop that a life runs on, and the tasks it runs there: the one seam to asyncio.
 
-Owns how work gets onto the loop from another thread or from a signal handler, how a task is
-started that belongs to nobody's task group, and what time it is. Everything that runs inside such a
-task uses anyio and does not know which loop it is on.
+Owns how work gets onto the loop from another thread or from a signal handler, how a life's tasks
+are started and ended, and what time it is. What runs inside a task uses anyio and does not know
+which loop it is on.
+
+The tasks are in no task group, for three reasons: a group waits for a child that refuses to end, it
+is cancelled as a whole by a child that raises `CancelledError` by itself, and when a loop is torn
+down with a child that has not begun, anyio 4.16 leaves a "never awaited" warning behind. None of
+that may follow from what a check does.
 """
 
 from __future__ import annotations
@@ -51,5 +56,34 @@ class Loop:
         return True
 
     def spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        """Start `work` as a task of its own. The caller keeps the reference, and owns its end."""
-        return self._loop.create_task(work, name=name)
+        """Start `work` as a task. The caller keeps the reference, and owns its end."""
+        return self._loop.create_task(work, name=f"healthkit {name}")
+
+
+class Tasks:
+    """The tasks of one life. Start them on the loop; cancel them from any thread."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Tasks {len(self._tasks)}>"
+
+    def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        """Start `work` as a task that is kept until it ends."""
+        task = self._loop.spawn(work, name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def cancel(self) -> None:
+        """Ask all tasks to end. Safe in any thread; never blocks."""
+        for task in tuple(self._tasks):
+            self._loop.soon(task.cancel)
+
+    async def ended(self, within: float) -> bool:
+        """Wait `within` seconds at most for all tasks to end; return whether they have."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=within)
+        return not self._tasks

@@ -1,0 +1,280 @@
+"""What each endpoint answers: DESIGN.md's table, and what holds for any report at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from healthkit._answers import MINDS, NAMED, SAYS, WRONG_METHOD, Obstacle, Verdict, render, verdict
+from healthkit._model import Phase, Probe, Report
+from healthkit._validate import NAME
+
+#: More than this the kubelet does not read (kubernetes pkg/probe/http, maxRespBodyLength).
+KUBELET_READS = 10 * 1024
+
+STARTING = Report(Phase.STARTING, starting=("lifespan",), warming=("catalogue",), pending=("db",))
+WARMING = replace(STARTING, phase=Phase.WARMING, started=True, starting=())
+SERVING = Report(Phase.SERVING, started=True, warmed=True)
+
+#: Every obstacle at once.
+WORST = Report(
+    Phase.DRAINING,
+    liveness_failed=True,
+    paused=True,
+    failed=("schema",),
+    starting=("lifespan",),
+    warming=("catalogue 41 %",),
+    failing=("database", "queue"),
+    pending=("cache",),
+)
+
+_names = st.lists(st.from_regex(NAME, fullmatch=True), max_size=40).map(tuple)
+
+REPORTS = st.builds(
+    Report,
+    st.sampled_from(Phase),
+    started=st.booleans(),
+    warmed=st.booleans(),
+    liveness_failed=st.booleans(),
+    paused=st.booleans(),
+    failed=_names,
+    starting=_names,
+    warming=_names,
+    failing=_names,
+    pending=_names,
+)
+
+
+def _status(probe: Probe, report: Report, *, ready_while_draining: bool = False) -> int:
+    judged = verdict(probe, report, ready_while_draining=ready_while_draining)
+    return render(judged, 5).status
+
+
+def _line(report: Report) -> str:
+    return verdict(Probe.READY, report, ready_while_draining=False).line
+
+
+# Columns: /startupz, /livez, /readyz, /healthz. "As it was" is a row for each way it can have been.
+@pytest.mark.parametrize(
+    ("report", "startupz", "livez", "readyz", "healthz"),
+    [
+        pytest.param(STARTING, 503, 200, 503, 503, id="starting"),
+        pytest.param(WARMING, 200, 200, 503, 503, id="warming"),
+        pytest.param(SERVING, 200, 200, 200, 200, id="serving"),
+        pytest.param(replace(SERVING, failing=("db",)), 200, 200, 503, 200, id="check failing"),
+        pytest.param(replace(SERVING, pending=("db",)), 200, 200, 503, 200, id="check pending"),
+        pytest.param(replace(SERVING, paused=True), 200, 200, 503, 200, id="paused"),
+        pytest.param(
+            replace(SERVING, phase=Phase.DRAINING), 200, 200, 503, 503, id="draining, was serving"
+        ),
+        pytest.param(
+            replace(WARMING, phase=Phase.DRAINING), 200, 200, 503, 503, id="draining, was warming"
+        ),
+        pytest.param(
+            replace(STARTING, phase=Phase.DRAINING), 503, 200, 503, 503, id="draining, was starting"
+        ),
+        pytest.param(
+            replace(SERVING, liveness_failed=True), 200, 503, 503, 503, id="not live, was serving"
+        ),
+        pytest.param(
+            replace(STARTING, liveness_failed=True), 503, 503, 503, 503, id="not live, was starting"
+        ),
+        pytest.param(
+            replace(SERVING, phase=Phase.STOPPED), 200, 200, 503, 503, id="stopped, was serving"
+        ),
+        pytest.param(
+            replace(STARTING, starting=(), failed=("schema",)), 503, 200, 503, 503, id="failed"
+        ),
+    ],
+)
+def test_the_endpoints_answer_as_designed(
+    report: Report, startupz: int, livez: int, readyz: int, healthz: int
+) -> None:
+    """DESIGN.md, "What the endpoints answer", row by row."""
+    found = [_status(p, report) for p in (Probe.STARTUP, Probe.LIVE, Probe.READY, Probe.HEALTH)]
+    assert found == [startupz, livez, readyz, healthz]
+
+
+def test_obstacles_are_said_in_the_designed_order() -> None:
+    """As each obstacle goes, the next one is said: the first is what to look at."""
+    said: list[str] = []
+    report = WORST
+    for gone in (
+        {"phase": Phase.SERVING},
+        {"liveness_failed": False},
+        {"failed": ()},
+        {"started": True},
+        {"warmed": True},
+        {"paused": False},
+        {"failing": ()},
+        {"pending": ()},
+    ):
+        said.append(_line(report))
+        report = replace(report, **gone)
+    assert [*said, _line(report)] == [
+        "draining",
+        "liveness failed",
+        "failed: schema",
+        "starting: lifespan",
+        "warming: catalogue 41 %",
+        "paused",
+        "failing: database, queue",
+        "pending: cache",
+        "ok",
+    ]
+
+
+def test_every_obstacle_has_a_rule_and_readiness_minds_it() -> None:
+    """An obstacle without a rule, or that no probe minds, would never be seen."""
+    assert list(SAYS) == list(Obstacle)
+    assert MINDS[Probe.READY] == set(Obstacle)
+    assert list(MINDS) == list(Probe)
+
+
+@pytest.mark.parametrize(
+    ("phase", "line"), [(Phase.STARTING, "starting"), (Phase.WARMING, "warming")]
+)
+def test_a_phase_is_said_also_when_nothing_is_under_way(phase: Phase, line: str) -> None:
+    """Between two pieces of work there is no name to say, and it is not ready either."""
+    assert _line(Report(phase, started=phase is Phase.WARMING)) == line
+
+
+@pytest.mark.parametrize(
+    ("report", "status"),
+    [
+        pytest.param(replace(SERVING, phase=Phase.DRAINING), 200, id="was serving"),
+        pytest.param(replace(WARMING, phase=Phase.DRAINING), 503, id="was warming"),
+        pytest.param(replace(STARTING, phase=Phase.DRAINING), 503, id="was starting"),
+        pytest.param(
+            replace(SERVING, phase=Phase.DRAINING, failing=("db",)), 503, id="check failing"
+        ),
+        pytest.param(replace(SERVING, phase=Phase.DRAINING, paused=True), 503, id="paused"),
+        pytest.param(
+            replace(SERVING, phase=Phase.DRAINING, liveness_failed=True), 503, id="not live"
+        ),
+        pytest.param(replace(SERVING, phase=Phase.STOPPED), 503, id="stopped"),
+    ],
+)
+def test_ready_while_draining_lifts_the_drain_and_nothing_else(report: Report, status: int) -> None:
+    """The last endpoint stays in use while it can serve; whatever else is wrong still counts."""
+    assert _status(Probe.READY, report, ready_while_draining=True) == status
+
+
+def test_ready_while_draining_is_for_readiness_only() -> None:
+    """A balancer that asks /healthz has no terminating endpoints to fall back to."""
+    report = replace(SERVING, phase=Phase.DRAINING)
+    assert _status(Probe.HEALTH, report, ready_while_draining=True) == 503
+
+
+@pytest.mark.parametrize(
+    ("field", "report"),
+    [
+        ("failed", Report(Phase.STARTING)),
+        ("starting", Report(Phase.STARTING)),
+        ("warming", WARMING),
+        ("failing", SERVING),
+        ("pending", SERVING),
+    ],
+)
+def test_a_body_stays_below_what_the_kubelet_reads(field: str, report: Report) -> None:
+    """500 names of 63 characters are cut to the first 20, and the rest is counted."""
+    names = tuple(f"{number:063d} 100 %" for number in range(500))
+    changed: dict[str, tuple[str, ...]] = {field: names}
+    judged = verdict(Probe.READY, replace(report, **changed), ready_while_draining=False)  # type: ignore[arg-type]  # one of the tuples
+    assert len(render(judged, 5).body) < KUBELET_READS
+    assert judged.line.endswith(" and 480 more")
+    assert judged.line.count(" 100 %") == NAMED
+
+
+@pytest.mark.parametrize("count", [1, NAMED, NAMED + 1])
+def test_names_are_only_left_out_beyond_the_cap(count: int) -> None:
+    """Twenty are said in full; the twenty-first is the first that is only counted."""
+    names = tuple(f"check{number}" for number in range(count))
+    more = " and 1 more" if count > NAMED else ""
+    expected = f"failing: {', '.join(names[:NAMED])}{more}"
+    assert _line(replace(SERVING, failing=names)) == expected
+
+
+def test_a_pass_is_200_and_complete() -> None:
+    """Plain text, its length, and no trace of it in any cache."""
+    answer = render(Verdict(passes=True, line="ok"), retry_after=5)
+    assert (answer.status, answer.body) == (200, b"ok\n")
+    assert answer.headers == (
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"3"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    )
+
+
+def test_a_failure_is_503_and_says_when_to_come_back() -> None:
+    """As a pass, with the setting's seconds in Retry-After."""
+    answer = render(Verdict(passes=False, line="paused"), retry_after=7)
+    assert (answer.status, answer.body) == (503, b"paused\n")
+    assert dict(answer.headers) == {
+        b"content-type": b"text/plain; charset=utf-8",
+        b"content-length": b"7",
+        b"cache-control": b"no-store",
+        b"x-content-type-options": b"nosniff",
+        b"retry-after": b"7",
+    }
+
+
+def test_a_wrong_method_is_told_which_are_right() -> None:
+    """405 with Allow (RFC 9110, 15.5.6), and nothing to retry."""
+    headers = dict(WRONG_METHOD.headers)
+    assert (WRONG_METHOD.status, headers[b"allow"]) == (405, b"GET, HEAD")
+    assert headers[b"content-length"] == b"%d" % len(WRONG_METHOD.body)
+    assert b"retry-after" not in headers
+
+
+@settings(deadline=None, database=None)
+@given(
+    st.sampled_from(Probe),
+    REPORTS,
+    st.booleans(),
+    st.integers(min_value=0, max_value=86_400),
+)
+def test_any_answer_is_one_the_kubelet_understands(
+    probe: Probe, report: Report, ready_while_draining: bool, retry_after: int
+) -> None:
+    """200 or 503, one line, complete, small, and Retry-After only on 503: for any report."""
+    judged = verdict(probe, report, ready_while_draining=ready_while_draining)
+    answer = render(judged, retry_after)
+    headers = dict(answer.headers)
+    assert answer.status == (200 if judged.passes else 503)
+    assert answer.body.endswith(b"\n")
+    assert answer.body.count(b"\n") == 1
+    assert len(answer.body) < KUBELET_READS
+    assert headers[b"content-length"] == b"%d" % len(answer.body)
+    assert (b"retry-after" in headers) == (answer.status == 503)
+    assert judged.passes == (judged.line == "ok")
+
+
+@settings(deadline=None, database=None)
+@given(REPORTS, st.booleans())
+def test_liveness_depends_on_failed_liveness_only(report: Report, lenient: bool) -> None:
+    """No phase, check, pause or warm-up changes /livez by as much as a byte."""
+    expected = ("liveness failed", False) if report.liveness_failed else ("ok", True)
+    judged = verdict(Probe.LIVE, report, ready_while_draining=lenient)
+    assert (judged.line, judged.passes) == expected
+
+
+@settings(deadline=None, database=None)
+@given(REPORTS)
+def test_the_balancers_probe_ignores_checks_and_pauses(report: Report) -> None:
+    """/healthz is the same whatever a dependency does, or one database takes every task."""
+    calm = replace(report, paused=False, failing=(), pending=())
+    judged = verdict(Probe.HEALTH, report, ready_while_draining=False)
+    assert judged == verdict(Probe.HEALTH, calm, ready_while_draining=False)
+    assert judged == verdict(Probe.READY, calm, ready_while_draining=False)
+
+
+@settings(deadline=None, database=None)
+@given(REPORTS, st.booleans())
+def test_start_up_depends_on_start_up_only(report: Report, lenient: bool) -> None:
+    """Once started, /startupz passes through whatever follows; before that it never does."""
+    assert verdict(Probe.STARTUP, report, ready_while_draining=lenient).passes == report.started

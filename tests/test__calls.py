@@ -1,0 +1,246 @@
+"""Whatever a user's function does stays with its own call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import pytest
+
+from healthkit._calls import CALLED_AS, Calls, Threads, is_async
+from healthkit._loop import Loop, Tasks
+from tests.virtual import REAL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+in_real_time = pytest.mark.parametrize("anyio_backend", [REAL], ids=["real"])
+
+
+class Odd(BaseException):
+    """As far from Exception as a user can get."""
+
+
+@pytest.fixture
+async def calls() -> AsyncIterator[Calls]:
+    """Calls whose tasks end with the test."""
+    loop = Loop()
+    tasks = Tasks(loop)
+    made = Calls(tasks, loop)
+    yield made
+    made.close()
+    tasks.cancel()
+    assert await tasks.ended(5)
+
+
+async def coroutine() -> str:
+    """Return a word, on the loop."""
+    return "done"
+
+
+def plain() -> str:
+    """Return a word, in a thread."""
+    return "done"
+
+
+class CallableObject:
+    """An object whose call is a coroutine function, and one of its methods as well."""
+
+    async def __call__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def method(self) -> Self:
+        """Return itself."""
+        return self
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (coroutine, True),
+        (partial(coroutine), True),
+        (CallableObject(), True),
+        (CallableObject().method, True),
+        (plain, False),
+        (partial(plain), False),
+        (lambda: coroutine(), False),  # noqa: PLW0108  # a lambda is the point
+    ],
+)
+def test_a_coroutine_function_is_recognised(
+    function: Callable[[], object],
+    expected: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    """Partials, bound methods and callable objects are seen through."""
+    assert is_async(function) is expected
+
+
+async def test_a_call_keeps_what_was_returned(calls: Calls) -> None:
+    """The value is there when the call has ended without failure."""
+    call = calls.start(coroutine, kind="check", name="it")
+    assert await call.failure(1) is None
+    assert call.value == "done"
+    assert call.ended.is_set()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no"),
+        Odd(),
+        SystemExit(3),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        asyncio.CancelledError(),
+        BaseExceptionGroup("two", [Odd(), SystemExit()]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_is_raised_stays_in_the_call(error: BaseException, calls: Calls) -> None:
+    """The loop does not end with what a function raises."""
+
+    async def raises() -> None:
+        raise error
+
+    call = calls.start(raises, kind="check", name="it")
+    assert await call.failure(1) is error
+    assert await calls.start(coroutine, kind="check", name="next").failure(1) is None
+
+
+async def test_a_function_that_cancels_itself_ends_its_own_call_only(calls: Calls) -> None:
+    """A task's `cancel` on itself is no cancellation of ours."""
+
+    async def cancels() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    failure = await calls.start(cancels, kind="check", name="it").failure(1)
+    assert isinstance(failure, asyncio.CancelledError)
+    assert await calls.start(coroutine, kind="check", name="next").failure(1) is None
+
+
+async def test_a_late_call_has_failed_and_is_cancelled(calls: Calls) -> None:
+    """The timeout is an outcome; the coroutine is told to end."""
+    call = calls.start(anyio.sleep_forever, kind="check", name="it")
+    failure = await call.failure(0.8)
+    assert isinstance(failure, TimeoutError)
+    assert str(failure) == "no result within 0.8 s"
+    await call.ended.wait()
+
+
+async def test_a_late_call_that_refuses_to_end_is_not_waited_for(calls: Calls) -> None:
+    """`failure` returns at the timeout even if the function swallows its cancellation."""
+    over = anyio.Event()
+
+    async def stubborn() -> None:
+        while not over.is_set():
+            try:
+                await anyio.sleep(60)
+            except asyncio.CancelledError:
+                with anyio.CancelScope(shield=True):
+                    await over.wait()
+
+    before = anyio.current_time()
+    call = calls.start(stubborn, kind="check", name="it")
+    assert isinstance(await call.failure(1), TimeoutError)
+    assert anyio.current_time() - before == pytest.approx(1)
+    assert not call.ended.is_set()
+    over.set()
+    await call.ended.wait()
+
+
+@in_real_time
+@pytest.mark.parametrize("error", [None, SystemExit(3), asyncio.CancelledError()])
+async def test_a_plain_function_runs_in_a_thread(error: BaseException | None, calls: Calls) -> None:
+    """A plain function runs off the loop, with the context of its caller, and may raise as well."""
+    seen: list[object] = []
+    word = contextvars.ContextVar("word", default="none")
+    word.set("carried")
+
+    def function() -> None:
+        seen.extend([threading.current_thread().daemon, word.get(), CALLED_AS.get()])
+        if error is not None:
+            raise error
+
+    assert await calls.start(function, kind="check", name="it").failure(5) is error
+    assert seen == [True, "carried", "check"]
+
+
+@in_real_time
+async def test_a_plain_function_may_return_a_coroutine(calls: Calls) -> None:
+    """``lambda: pool.fetchval(...)`` means what its writer thinks it means."""
+    call = calls.start(lambda: coroutine(), kind="check", name="it")  # noqa: PLW0108  # see above
+    assert await call.failure(5) is None
+    assert call.value == "done"
+
+
+@in_real_time
+async def test_a_thread_that_hangs_starves_no_other() -> None:
+    """A further thread is made while others are busy, and an idle one is used again."""
+    threads = Threads(Loop())
+    release = threading.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(threads.run, release.wait)
+        first = await threads.run(threading.get_ident)
+        assert await threads.run(threading.get_ident) == first
+        release.set()
+    threads.close()
+
+
+@in_real_time
+async def test_a_hanging_thread_is_left_behind() -> None:
+    """Cancelling does not wait for the thread, and nothing is left when it ends after all."""
+    before = threading.active_count()
+    threads = Threads(Loop())
+    started, release = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        started.set()
+        release.wait()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(threads.run, hang)
+        while not started.is_set():
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    threads.close()
+    (left,) = [thread for thread in threading.enumerate() if thread.name == "healthkit"]
+    release.set()
+    left.join(5)
+    assert threading.active_count() == before
+
+
+def test_a_thread_outlives_its_loop_without_harm() -> None:
+    """A function that ends after its loop was closed ends quietly."""
+    release = threading.Event()
+
+    async def abandon() -> None:
+        threads = Threads(Loop())
+        with anyio.move_on_after(0):
+            await threads.run(release.wait)
+        threads.close()
+
+    asyncio.run(abandon())
+    left = [thread for thread in threading.enumerate() if thread.name == "healthkit"]
+    release.set()
+    for thread in left:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+@in_real_time
+async def test_a_call_knows_what_it_was_made_for(calls: Calls) -> None:
+    """The kind of work is visible inside the call and in nothing else."""
+    seen: list[str | None] = []
+
+    async def look() -> None:
+        seen.append(CALLED_AS.get())
+
+    await calls.start(look, kind="warmup", name="it").failure(1)
+    assert [*seen, CALLED_AS.get()] == ["warmup", None]

@@ -1,0 +1,366 @@
+"""The settings: from the code, from the environment, and refused when they are wrong."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from healthkit import Health
+from healthkit._model import Probe
+from healthkit._settings import _KINDS, Settings, read
+from healthkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: DESIGN.md's defaults; None is: by the place.
+DEFAULTS: dict[str, object] = {
+    "drain_delay": None,
+    "drain_timeout": 15.0,
+    "grace_period": 30.0,
+    "readyz_while_draining": 503,
+    "paths": "kubernetes",
+    "reject_while_starting": False,
+    "retry_after": 5,
+}
+
+KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+
+#: What Kubernetes puts into each pod beside a Service that is called healthkit.
+INJECTED = {
+    "HEALTHKIT_PORT": "tcp://10.96.7.7:80",
+    "HEALTHKIT_PORT_80_TCP": "tcp://10.96.7.7:80",
+    "HEALTHKIT_PORT_80_TCP_ADDR": "10.96.7.7",
+    "HEALTHKIT_SERVICE_HOST": "10.96.7.7",
+    "HEALTHKIT_SERVICE_PORT": "80",
+}
+
+
+def _read(environ: Mapping[str, str] | None = None, **code: object) -> Settings:
+    return read(DEFAULTS | code, environ or {})
+
+
+def _lines(found: Settings, level: int) -> list[str]:
+    return [line for noted, line in found.notes if noted == level]
+
+
+def _probes(paths: object) -> dict[Probe, str]:
+    return {probe: path for path, probe in _read(paths=paths).paths.items()}
+
+
+# -- where values come from ------------------------------------------------------------------------
+
+
+def test_every_keyword_of_health_is_a_setting_with_the_designed_default() -> None:
+    """No setting is out of the deployment's reach, and none has two defaults."""
+    parameters = inspect.signature(Health).parameters
+    assert {name: each.default for name, each in parameters.items()} == DEFAULTS
+    assert list(_KINDS) == list(DEFAULTS)
+
+
+def test_no_setting_can_be_set_by_a_service() -> None:
+    """Injected variables have PORT or SERVICE in their names; no setting may look like one."""
+    assert not [name for name in _KINDS if re.search(r"(^|_)(port|host|service)(_|$)", name)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("drain_delay", 0, 0.0),
+        ("drain_delay", 7.5, 7.5),
+        ("drain_timeout", 0, 0.0),
+        ("grace_period", 86_400, 86_400.0),
+        ("readyz_while_draining", 200, 200),
+        ("readyz_while_draining", 503, 503),
+        ("paths", {"live": "/alive", "ready": None, "startup": None, "health": None}, None),
+        ("reject_while_starting", True, True),
+        ("retry_after", 0, 0),
+        ("retry_after", 60, 60),
+    ],
+)
+def test_the_code_sets_a_value(name: str, value: object, expected: object) -> None:
+    """A right value is in force as it was written."""
+    found = getattr(_read(**{name: value}), name)
+    assert found == ({"/alive": Probe.LIVE} if name == "paths" else expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "text", "expected"),
+    [
+        ("drain_delay", 1.0, "3", 3.0),
+        ("drain_delay", 1.0, "0", 0.0),
+        ("drain_delay", None, "2.5", 2.5),
+        ("drain_timeout", 1.0, " 20 ", 20.0),
+        ("grace_period", 60.0, "6e1", 60.0),
+        ("readyz_while_draining", 503, "200", 200),
+        ("paths", {"ready": "/r"}, "kubernetes", None),
+        ("retry_after", 5, "30", 30),
+        *[("reject_while_starting", False, text, True) for text in ("1", "true", "YES", "On")],
+        *[("reject_while_starting", True, text, False) for text in ("0", "False", "no", "OFF")],
+    ],
+)
+def test_the_environment_wins_and_is_logged(
+    name: str, code: object, text: str, expected: object
+) -> None:
+    """The deployment knows its grace period; whoever reads the log sees why the code's is not."""
+    variable = f"HEALTHKIT_{name.upper()}"
+    found = _read({variable: text}, **{name: code})
+    wanted = _read().paths if name == "paths" else expected
+    assert getattr(found, name) == wanted
+    assert type(getattr(found, name)) is type(wanted)
+    assert _lines(found, logging.INFO) == [f"{variable}={text} is set and wins over the code"]
+
+
+def test_nothing_is_noted_without_a_reason() -> None:
+    """The defaults fit each other, in Kubernetes and outside."""
+    assert _read().notes == ()
+    assert _read(KUBERNETES).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "code", "expected"),
+    [
+        ({}, None, 0.0),
+        (KUBERNETES, None, 5.0),
+        (KUBERNETES, 0, 0.0),
+        ({}, 2, 2.0),
+        (KUBERNETES | {"HEALTHKIT_DRAIN_DELAY": "0"}, None, 0.0),
+    ],
+)
+def test_the_drain_delay_is_for_kubernetes(
+    environ: Mapping[str, str], code: float | None, expected: float
+) -> None:
+    """Nobody has endpoints to wait for on a laptop; whoever names a delay gets it."""
+    assert _read(environ, drain_delay=code).drain_delay == expected
+
+
+# -- wrong values ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("drain_delay", -1, "seconds as a number from 0 to 86400"),
+        ("drain_delay", "5", "seconds as a number from 0 to 86400"),
+        ("drain_delay", True, "seconds as a number from 0 to 86400"),
+        ("drain_timeout", float("nan"), "seconds as a number from 0 to 86400"),
+        ("drain_timeout", float("inf"), "seconds as a number from 0 to 86400"),
+        ("drain_timeout", None, "seconds as a number from 0 to 86400"),
+        ("grace_period", 0, "seconds as a number above 0 to 86400"),
+        ("grace_period", 30_000_000, "seconds as a number above 0 to 86400"),
+        ("readyz_while_draining", 204, "503 or 200"),
+        ("readyz_while_draining", "200", "503 or 200"),
+        ("readyz_while_draining", [200], "503 or 200"),
+        ("readyz_while_draining", True, "503 or 200"),
+        ("paths", "spring boot", "a preset (kubernetes) or, in code, a mapping of probe to path"),
+        ("paths", None, "a preset (kubernetes) or, in code, a mapping of probe to path"),
+        ("paths", ["/livez"], "a preset (kubernetes) or, in code, a mapping of probe to path"),
+        ("reject_while_starting", "no", "True or False"),
+        ("reject_while_starting", 0, "True or False"),
+        ("retry_after", -1, "a whole number, 0 or more"),
+        ("retry_after", 5.0, "a whole number, 0 or more"),
+        ("retry_after", True, "a whole number, 0 or more"),
+    ],
+)
+def test_a_wrong_value_in_the_code_is_refused(name: str, value: object, expected: str) -> None:
+    """One line: the name, the value, what was expected."""
+    with pytest.raises(ConfigError) as caught:
+        _read(**{name: value})
+    assert str(caught.value) == f"{name}={value!r}: expected {expected}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("drain_delay", "", "''"),
+        ("drain_delay", "5s", "'5s'"),
+        ("drain_delay", "-1", "-1"),
+        ("drain_timeout", "nan", "nan"),
+        ("drain_timeout", "1\n2", r"'1\n2'"),
+        ("grace_period", "0", "0"),
+        ("grace_period", "1e9", "1000000000.0"),
+        ("readyz_while_draining", "204", "204"),
+        ("readyz_while_draining", "ok", "'ok'"),
+        ("paths", "/livez", "'/livez'"),
+        ("paths", "", "''"),
+        ("reject_while_starting", "2", "'2'"),
+        ("reject_while_starting", "", "''"),
+        ("retry_after", "1.5", "1.5"),
+        ("retry_after", "-1", "-1"),
+    ],
+)
+def test_a_wrong_value_in_the_environment_is_refused(name: str, text: str, shown: str) -> None:
+    """The message names the variable, for that is where the value is to be corrected."""
+    variable = f"HEALTHKIT_{name.upper()}"
+    with pytest.raises(ConfigError) as caught:
+        _read({variable: text})
+    message = str(caught.value)
+    assert message.startswith(f"{variable}={shown}: expected ")
+    assert "\n" not in message
+
+
+def test_a_number_too_long_for_a_float_is_refused() -> None:
+    """A slip of the keyboard is a wrong value, not an OverflowError."""
+    with pytest.raises(ConfigError, match="^HEALTHKIT_GRACE_PERIOD=9999"):
+        _read({"HEALTHKIT_GRACE_PERIOD": "9" * 400})
+
+
+def test_a_wrong_value_in_the_code_is_refused_though_the_environment_overrides_it() -> None:
+    """It would come to light on the day that the variable goes."""
+    with pytest.raises(ConfigError, match="^drain_delay=-1: "):
+        _read({"HEALTHKIT_DRAIN_DELAY": "5"}, drain_delay=-1)
+
+
+# -- warnings --------------------------------------------------------------------------------------
+
+
+def test_an_unknown_variable_is_warned_about_with_the_nearest_name() -> None:
+    """A slip of the pen does not stop the pod; the log says what was probably meant."""
+    found = _read({"HEALTHKIT_DRAIN_DELY": "9", "HEALTHKIT_GRACE": "secret", "OTHER": "1"})
+    assert _lines(found, logging.WARNING) == [
+        "ignored, no settings of healthkit: "
+        "HEALTHKIT_DRAIN_DELY (the nearest setting is HEALTHKIT_DRAIN_DELAY), "
+        "HEALTHKIT_GRACE (the nearest setting is HEALTHKIT_GRACE_PERIOD)"
+    ]
+    assert found.drain_delay == 0.0
+
+
+def test_what_a_service_injects_changes_nothing() -> None:
+    """A Service called healthkit is warned about by names, and every setting is as before."""
+    found = _read(INJECTED)
+    (line,) = _lines(found, logging.WARNING)
+    assert all(f"{name} (the nearest setting is HEALTHKIT_" in line for name in INJECTED)
+    assert "10.96.7.7" not in line
+    assert "\n" not in line
+    assert [getattr(found, name) for name in _KINDS] == [getattr(_read(), name) for name in _KINDS]
+
+
+@pytest.mark.parametrize(
+    ("delay", "timeout", "grace", "fits"),
+    [(10, 15, 30, True), (10.5, 15, 30, False), (5, 50, 60, True), (0, 0, 4, False)],
+)
+def test_a_drain_that_outlasts_the_grace_period_is_warned_about(
+    delay: float, timeout: float, grace: float, fits: bool
+) -> None:
+    """Delay, timeout and 5 s for the exit must fit, to the second."""
+    found = _read(drain_delay=delay, drain_timeout=timeout, grace_period=grace)
+    lines = _lines(found, logging.WARNING)
+    if fits:
+        assert lines == []
+        return
+    needed = delay + timeout + 5
+    assert len(lines) == 1
+    assert lines[0].startswith(
+        f"drain_delay={delay:g} + drain_timeout={timeout:g} + 5 s for the exit = {needed:g} s "
+        f"do not fit grace_period={grace:g}: raise terminationGracePeriodSeconds"
+    )
+
+
+def test_the_drain_is_compared_as_the_environment_sets_it() -> None:
+    """What counts are the settings in force, not those in the code."""
+    assert _lines(_read({"HEALTHKIT_GRACE_PERIOD": "10"}), logging.WARNING)
+    assert not _lines(_read({"HEALTHKIT_GRACE_PERIOD": "60"}, drain_timeout=50), logging.WARNING)
+
+
+# -- paths -----------------------------------------------------------------------------------------
+
+
+def test_the_preset_is_kubernetes_own() -> None:
+    """The paths of the API server, and /startupz and /healthz beside them."""
+    assert _read().paths == {
+        "/livez": Probe.LIVE,
+        "/readyz": Probe.READY,
+        "/startupz": Probe.STARTUP,
+        "/healthz": Probe.HEALTH,
+    }
+
+
+def test_a_mapping_changes_what_it_names() -> None:
+    """Words and members are the same; what is left out stays as it is."""
+    wanted = {"live": "/alive", Probe.READY: "/go/now"}
+    expected = {"live": "/alive", "ready": "/go/now", "startup": "/startupz", "health": "/healthz"}
+    assert _probes(wanted) == expected
+
+
+def test_none_switches_a_probe_off() -> None:
+    """Its path belongs to the app again, or to another probe."""
+    assert _probes(dict.fromkeys(Probe)) == {}
+    assert _probes({"ready": None, "health": "/readyz"})[Probe.HEALTH] == "/readyz"
+    assert Probe.READY not in _probes({"ready": None})
+
+
+@pytest.mark.parametrize(
+    ("paths", "pair"),
+    [
+        ({"live": "/readyz"}, "live and ready overlap at '/readyz'"),
+        ({"startup": "/x", "health": "/x"}, "startup and health overlap at '/x'"),
+        ({"ready": "/livez"}, "live and ready overlap at '/livez'"),
+    ],
+)
+def test_two_probes_at_one_path_are_refused(paths: Mapping[str, str], pair: str) -> None:
+    """One of the two would never be asked."""
+    with pytest.raises(ConfigError, match=f"^paths: {re.escape(pair)}: expected a path each$"):
+        _read(paths=paths)
+
+
+@pytest.mark.parametrize("probe", ["ready", "startup", "health"])
+@pytest.mark.parametrize("live", [None, "/alive"])
+def test_no_other_probe_answers_at_livez(probe: str, live: str | None) -> None:
+    """Whoever asks there kills by the answer, also when liveness is elsewhere."""
+    with pytest.raises(ConfigError, match=f"^paths: {probe} at '/livez': expected only liveness"):
+        _read(paths={"live": live, probe: "/livez"})
+
+
+@pytest.mark.parametrize("probe", ["ready", "startup", "health"])
+def test_no_other_probe_answers_at_livez_below_a_root_path(probe: str) -> None:
+    """Paths match with the root path too: /api/livez is liveness behind ``root_path="/api"``."""
+    with pytest.raises(ConfigError, match=f"^paths: {probe} at '/api/livez': expected only live"):
+        _read(paths={probe: "/api/livez"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "livez",
+        "http://pod/livez",
+        "/live z",
+        "/livez?verbose",
+        "/livez#x",
+        "/live%7A",
+        "/livez\n",
+        "/\x00",
+        "/live\u200bz",
+        b"/livez",
+        True,
+        5,
+    ],
+)
+@pytest.mark.parametrize("probe", ["live", Probe.READY])
+def test_what_no_request_can_ask_for_is_refused(probe: str, path: object) -> None:
+    """A query, an escape or a space never matches: the probe would be gone without a word."""
+    with pytest.raises(ConfigError) as caught:
+        _read(paths={probe: path})
+    expected = f"paths[{str(probe)!r}]={path!r}: expected a path such as '/livez': beginning with "
+    assert str(caught.value).startswith(expected)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["liveness", "livez", "", 1, None, ("live",)])
+def test_what_is_no_probe_is_refused(key: object) -> None:
+    """The message lists the four that are."""
+    line = f"paths key={key!r}: expected one of live, ready, startup, health"
+    with pytest.raises(ConfigError, match=f"^{re.escape(line)}$"):
+        _read(paths={key: "/x"})
+
+
+def test_the_path_table_is_not_the_callers_mapping() -> None:
+    """What the caller does to the mapping later changes no path."""
+    wanted = {"ready": "/r"}
+    found = _read(paths=wanted)
+    wanted["ready"] = "/elsewhere"
+    assert "/r" in found.paths

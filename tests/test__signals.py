@@ -1,0 +1,235 @@
+"""The gate stands in front of the server's SIGTERM handler, and leaves no trace."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from healthkit._signals import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+
+class Server:
+    """A server: something that handles SIGTERM."""
+
+    def __init__(self) -> None:
+        self.got = 0
+
+    def handle(self, _signum: int, _frame: FrameType | None) -> None:
+        """Count."""
+        self.got += 1
+
+
+class Watch:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.moment = 100.0
+
+    def now(self) -> float:
+        """Return the moment."""
+        return self.moment
+
+
+class Front:
+    """A server, a gate in front of it, and what the gate began."""
+
+    def __init__(self, *, loop_is_alive: bool = True) -> None:
+        self.server = Server()
+        signal.signal(signal.SIGTERM, self.server.handle)
+        self.watch = Watch()
+        self.began = 0
+        self._loop_is_alive = loop_is_alive
+        self.gate = Gate(self._begin, self.watch.now)
+
+    def _begin(self) -> bool:
+        self.began += 1
+        return self._loop_is_alive
+
+
+@pytest.fixture(autouse=True)
+def _handler_is_put_back() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def terminate() -> None:
+    """Deliver a real SIGTERM to this process; its handler has run on return."""
+    signal.raise_signal(signal.SIGTERM)
+
+
+def test_the_first_signal_begins_the_drain_and_is_held_back() -> None:
+    """The server does not see it before the drain is over; then it gets exactly one."""
+    front = Front()
+    assert front.gate.install()
+    assert repr(front.gate) == "<Gate closed>"
+    terminate()
+    assert (front.began, front.server.got) == (1, 0)
+    front.gate.hand_over()
+    assert (front.began, front.server.got) == (1, 1)
+    assert repr(front.gate) == "<Gate open>"
+    assert signal.getsignal(signal.SIGTERM) == front.server.handle
+
+
+def test_signals_within_a_second_are_one() -> None:
+    """A process group delivers two; that must not cut the drain short."""
+    front = Front()
+    front.gate.install()
+    for _ in range(3):
+        terminate()
+        front.watch.moment += 0.49
+    assert (front.began, front.server.got) == (1, 0)
+
+
+def test_a_later_signal_passes_straight_through() -> None:
+    """Whoever repeats himself is in a hurry; from then on the server has the signal to itself."""
+    front = Front()
+    front.gate.install()
+    terminate()
+    front.watch.moment += 1
+    terminate()
+    assert (front.began, front.server.got) == (1, 1)
+    terminate()
+    assert (front.began, front.server.got) == (1, 2)
+    front.gate.hand_over()
+    assert front.server.got == 2
+
+
+def test_a_signal_without_a_loop_passes_straight_through() -> None:
+    """Nobody would ever open the gate."""
+    front = Front(loop_is_alive=False)
+    front.gate.install()
+    terminate()
+    assert front.server.got == 1
+
+
+def test_opening_puts_the_server_back_and_gives_it_nothing() -> None:
+    """A life that ends without a signal leaves the server as it was. Again is harmless."""
+    front = Front()
+    front.gate.install()
+    for _ in range(2):
+        front.gate.open()
+        assert signal.getsignal(signal.SIGTERM) == front.server.handle
+    front.gate.hand_over()
+    assert front.server.got == 0
+
+
+def test_a_handler_that_was_chained_on_top_stays() -> None:
+    """The gate does not take away what somebody else has installed since, and passes on to below."""
+    front = Front()
+    front.gate.install()
+    below = signal.getsignal(signal.SIGTERM)
+    assert callable(below)
+    seen: list[int] = []
+
+    def on_top(signum: int, frame: FrameType | None) -> None:
+        seen.append(signum)
+        below(signum, frame)
+
+    signal.signal(signal.SIGTERM, on_top)
+    terminate()
+    assert (front.began, front.server.got) == (1, 0)
+    front.gate.hand_over()
+    assert seen == [signal.SIGTERM] * 2
+    assert front.server.got == 1
+    assert signal.getsignal(signal.SIGTERM) is on_top
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+def test_there_must_be_a_server_to_stand_in_front_of(handler: signal.Handlers) -> None:
+    """Without a handler in Python the signal is left alone."""
+    signal.signal(signal.SIGTERM, handler)
+    assert not Gate(lambda: True).install()
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def in_a_thread(function: Callable[[], object]) -> object:
+    """Call in another thread."""
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join(5)
+    return results[0]
+
+
+def test_only_the_main_thread_can_close_the_gate() -> None:
+    """An app in another thread is not refused, its SIGTERM is left alone."""
+    front = Front()
+    assert in_a_thread(front.gate.install) is False
+    assert signal.getsignal(signal.SIGTERM) == front.server.handle
+
+
+def test_a_gate_that_was_opened_in_another_thread_lets_everything_pass() -> None:
+    """The handler can't be put back there, so it passes on."""
+    front = Front()
+    front.gate.install()
+    in_a_thread(front.gate.open)
+    terminate()
+    assert (front.began, front.server.got) == (0, 1)
+
+
+#: CPython 3.12 and later warn of every fork beside a thread. It is what these tests are about.
+beside_threads = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
+
+def in_a_child(test: Callable[[], bool]) -> bool:
+    """Fork; return what `test` found there."""
+    child = os.fork()
+    if child == 0:
+        found = False
+        try:
+            found = test()
+        finally:
+            os._exit(0 if found else 1)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) == 0
+
+
+@beside_threads
+def test_a_forked_child_has_the_servers_handler() -> None:
+    """As without healthkit; the parent's gate stays closed."""
+    front = Front()
+    front.gate.install()
+
+    def put_back() -> bool:
+        terminate()
+        handler = signal.getsignal(signal.SIGTERM)
+        return handler == front.server.handle and (front.began, front.server.got) == (0, 1)
+
+    assert in_a_child(put_back)
+    terminate()
+    assert (front.began, front.server.got) == (1, 0)
+
+
+@beside_threads
+def test_a_child_forked_in_a_thread_has_the_servers_handler() -> None:
+    """The thread that forks is the child's main thread."""
+    front = Front()
+    front.gate.install()
+
+    def put_back() -> bool:
+        return signal.getsignal(signal.SIGTERM) == front.server.handle
+
+    assert in_a_thread(lambda: in_a_child(put_back)) is True
+
+
+def test_a_gate_is_forgotten_when_nobody_needs_it() -> None:
+    """The hook into `fork` can't be taken back, but it keeps no gate alive."""
+    from healthkit._signals import _gates  # noqa: PLC0415  # what is looked into here only
+
+    front = Front()
+    front.gate.install()
+    front.gate.open()
+    before = len(_gates)
+    del front
+    gc.collect()
+    assert len(_gates) < before

@@ -1,0 +1,194 @@
+"""The public API as a type checker sees it. Never run: test_typing.py has mypy read it.
+
+Right uses must type-check. Wrong ones are marked, and an unused mark is an error of its own: so each
+mark proves that the use below it is refused.
+"""
+
+# pyright: enableTypeIgnoreComments=false, reportUnnecessaryTypeIgnoreComment=true
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, assert_type
+
+from healthkit import (
+    CheckFailed,
+    ConfigError,
+    Health,
+    HealthkitError,
+    HealthMiddleware,
+    LifecycleError,
+    Outcome,
+    Phase,
+    Probe,
+    Progress,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stand for any ASGI app."""
+
+
+class Pool:
+    """Something with methods."""
+
+    async def ping(self) -> None:
+        """Ask the server."""
+
+    def query(self, sql: str) -> bool:
+        """Ask the server for something."""
+        return bool(sql)
+
+
+# -- settings --------------------------------------------------------------------------------------
+
+health = Health()
+Health(
+    drain_delay=5,
+    drain_timeout=15.0,
+    grace_period=30,
+    readyz_while_draining=200,
+    paths={"live": "/alive", "ready": "/ready", Probe.STARTUP: None, "health": None},
+    reject_while_starting=True,
+    retry_after=5,
+)
+Health(drain_delay=None, readyz_while_draining=503, paths="kubernetes")
+
+# -- registering: functions keep their types -------------------------------------------------------
+
+
+@health.check
+async def bare() -> None:
+    """Ask something."""
+
+
+@health.check()
+def empty() -> bool:
+    """Ask something."""
+    return True
+
+
+@health.check(name="database", interval=5, timeout=0.5, required=False)
+async def database() -> bool:
+    """Ask something."""
+    raise CheckFailed("replication lag")
+
+
+@health.startup
+def schema() -> None:
+    """Do something once."""
+
+
+@health.startup(name="queues", timeout=10, attempts=3)
+async def declare_queues(progress: Progress, state: Mapping[str, object]) -> None:
+    """Do something once."""
+    progress(len(state))
+
+
+@health.warmup
+async def catalogue(progress: Progress) -> int:
+    """Load something."""
+    progress(1, 2.5)
+    return 1
+
+
+@health.warmup(name="images", timeout=120, deadline=300.0, required=False)
+def load_images() -> str:
+    """Load something."""
+    return "done"
+
+
+@health.on_drain
+def close_consumers() -> None:
+    """Stop taking work."""
+
+
+assert_type(empty(), bool)
+assert_type(catalogue, "Callable[[Progress], Coroutine[object, object, int]]")  # type: ignore[assert-type]  # pyright: ignore[reportAssertTypeFailure]  # the decorator returns the function itself, which is more
+assert_type(load_images(), str)
+assert_type(close_consumers(), None)
+
+health.check(Pool().ping, name="ping", interval=1)
+health.check(partial(Pool().query, "select 1"), name="query")
+health.check(lambda: True, name="lambda")
+health.startup(Pool().ping, name="pool")
+health.warmup(partial(Pool().query, "select 1"), name="cache")
+health.on_drain(Pool().ping)
+
+# -- using -----------------------------------------------------------------------------------------
+
+
+async def use() -> None:
+    """Call everything once."""
+    health.pause("maintenance")
+    health.resume()
+    health.drain()
+    await health.draining()
+    health.fail_liveness("deadlock")
+    async with health.hold("checkout job"):
+        pass
+    with health.hold("export"):
+        pass
+    await health.wait_for("serving")
+    await health.wait_for(Phase.DRAINING, timeout=1)
+    assert_type(health.phase, Phase)
+
+
+def compare(outcome: Outcome) -> bool:
+    """Words are strings."""
+    return health.phase == "serving" and outcome == "success"
+
+
+def catch() -> HealthkitError:
+    """Every error is one of healthkit's."""
+    errors: list[HealthkitError] = [ConfigError("x"), LifecycleError("x"), CheckFailed("x")]
+    return errors[0]
+
+
+HealthMiddleware(app, health=health)
+HealthMiddleware(app=HealthMiddleware(app, health=health), health=Health())
+
+# -- wrong, and refused before it runs -------------------------------------------------------------
+
+
+def check_for_liveness() -> None:
+    """No keyword lets a check reach liveness."""
+    health.check(schema, liveness=True)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    health.check(schema, probe="live")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    health.check(schema, "live")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+class OwnHealth(Health):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    """Final: an override could give a check a way to liveness."""
+
+
+class OwnMiddleware(HealthMiddleware):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    """Final, for the same reason."""
+
+
+def wrong_doors() -> None:
+    """The middleware needs a health, by its name."""
+    HealthMiddleware(app)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    HealthMiddleware(app, health)  # type: ignore[call-arg, misc]  # pyright: ignore[reportCallIssue]
+
+
+def wrong_settings() -> None:
+    """Values that the settings refuse at the start."""
+    Health(readyz_while_draining=204)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Health(paths="springboot")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Health(paths={"liveness": "/livez"})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+    Health(drain_delay="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Health(5)  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
+
+
+def wrong_work() -> None:
+    """Parameters of one kind of work are none of another."""
+    health.check(schema, deadline=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    health.warmup(schema, attempts=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    health.startup(schema, required=False)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    health.check("postgres://db")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]

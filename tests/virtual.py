@@ -1,0 +1,51 @@
+"""Virtual time for asyncio: when every task waits, the clock jumps to the next deadline.
+
+A test that sleeps for an hour takes no time, and one in which everything waits for ever fails at
+once instead of hanging. Sockets and the loop's self-pipe work, real threads do not: their work
+takes real time, in which this clock would jump ahead of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from typing import Final
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Reports what is ready, and moves the clock instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moment = time.monotonic()
+
+    def select(
+        self,
+        timeout: float | None = None,
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready:
+            return ready
+        if timeout is None:
+            message = "deadlock: every task waits, and no deadline is left to jump to"
+            raise RuntimeError(message)
+        self.moment += timeout
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock starts at the real one and jumps."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        """Return the virtual moment, in seconds."""
+        return self._jumping.moment
+
+
+#: For the `anyio_backend` fixture.
+VIRTUAL: Final = ("asyncio", {"loop_factory": VirtualLoop})
+REAL: Final = ("asyncio", {})
