@@ -291,6 +291,8 @@ class Life:
         A drain that nobody asked for so far happens now, without its delay: nothing arrives any
         more. If a drain is cut short by this, whoever did it is in a hurry, and holds don't count.
         """
+        if self.phase is Phase.STOPPED:
+            return
         cut_short = self._ending is not None and not self._ending.done()
         self._begin_drain()
         if not cut_short:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 import httpx
 from asgiref.testing import ApplicationCommunicator
@@ -84,13 +84,46 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://pod")
 
 
+class LifespanServer:
+    """The server's side of a lifespan. asgiref's communicator, with types."""
+
+    def __init__(self, app: ASGIApp, **scope: object) -> None:
+        made: object = ApplicationCommunicator(app, {"type": "lifespan", **scope})  # type: ignore[no-untyped-call]
+        self._app = cast("_Communicator", made)
+
+    async def tell(self, kind: str) -> None:
+        """Send ``lifespan.<kind>``."""
+        await self._app.send_input({"type": f"lifespan.{kind}"})
+
+    async def hear(self) -> Message:
+        """Return the app's next message; it has a minute for it. Raises what the app raises."""
+        return await self._app.receive_output(60)
+
+    async def hears_nothing(self, seconds: float) -> bool:
+        """Whether the app stays silent for some seconds."""
+        return await self._app.receive_nothing(seconds)
+
+    async def ended(self) -> None:
+        """Wait for the app to return, for a minute. Raises what the app raises."""
+        await self._app.wait(60)
+
+
+class _Communicator(Protocol):
+    """What of asgiref.testing.ApplicationCommunicator is used here."""
+
+    async def send_input(self, message: Message) -> None: ...
+    async def receive_output(self, timeout: float) -> Message: ...  # noqa: ASYNC109  # asgiref's
+    async def receive_nothing(self, timeout: float) -> bool: ...  # noqa: ASYNC109  # asgiref's
+    async def wait(self, timeout: float) -> None: ...  # noqa: ASYNC109  # asgiref's
+
+
 @asynccontextmanager
-async def lifespan_of(app: ASGIApp, **scope: object) -> AsyncIterator[ApplicationCommunicator]:
+async def lifespan_of(app: ASGIApp, **scope: object) -> AsyncIterator[LifespanServer]:
     """Open a lifespan, be inside it, and close it; each step must be answered within a minute."""
-    server = ApplicationCommunicator(app, {"type": "lifespan", "asgi": {"version": "3.0"}, **scope})
-    await server.send_input({"type": "lifespan.startup"})
-    assert await server.receive_output(60) == {"type": "lifespan.startup.complete"}
+    server = LifespanServer(app, **scope)
+    await server.tell("startup")
+    assert await server.hear() == {"type": "lifespan.startup.complete"}
     yield server
-    await server.send_input({"type": "lifespan.shutdown"})
-    assert await server.receive_output(60) == {"type": "lifespan.shutdown.complete"}
-    await server.wait(60)
+    await server.tell("shutdown")
+    assert await server.hear() == {"type": "lifespan.shutdown.complete"}
+    await server.ended()

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from healthkit._calls import CALLED_AS, Calls, Threads, is_async
@@ -73,7 +74,7 @@ class CallableObject:
 )
 def test_a_coroutine_function_is_recognised(
     function: Callable[[], object],
-    expected: bool,  # noqa: FBT001  # a column of the table
+    expected: bool,  # a column of the table
 ) -> None:
     """Partials, bound methods and callable objects are seen through."""
     assert is_async(function) is expected

@@ -1,5 +1,7 @@
 """Registering: decorators, plain calls, and what is refused on the spot."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from functools import partial
@@ -58,8 +60,8 @@ def _decorator(registrar: Registrar, kind: str) -> Callable[..., Any]:
 
 def _registered(registrar: Registrar) -> list[tuple[str, object]]:
     registry = registrar._registry
-    items = [*registry.startups, *registry.warmups, *registry.checks]
-    return [(item.name, item.function) for item in items] + list(registry.callbacks)
+    items: list[Work | Check] = [*registry.startups, *registry.warmups, *registry.checks]
+    return [*((item.name, item.function) for item in items), *registry.callbacks]
 
 
 # -- the ways to say it ----------------------------------------------------------------------------
@@ -211,7 +213,7 @@ def test_checks_and_callbacks_are_given_nothing(registrar: Registrar, kind: str)
 
 @pytest.mark.parametrize("kind", ALL)
 def test_what_is_no_function_is_refused_as_such(registrar: Registrar, kind: str) -> None:
-    """``health.check("postgres://...")``: the message is about the function, and shows no secret."""
+    """``health.check("postgres://...")``: the message is about the function, without a secret."""
     with pytest.raises(ConfigError, match=f"^{kind}=.*: expected a function or corou") as caught:
         _decorator(registrar, kind)(DSN)
     assert "hunter2" not in str(caught.value)

@@ -138,8 +138,9 @@ def _check(name: str) -> Check:
 def test_each_kind_is_filed_in_order() -> None:
     """Answers and log lines come in the order of registration."""
     registry = Registry()
-    items = [_work("startup", "a"), _work("warmup", "b"), _check("c"), _work("startup", "d")]
-    for item in [*items, _work("warmup", "e"), _check("f")]:
+    works = [_work("startup", "a"), _work("warmup", "b"), _work("startup", "d")]
+    items: list[Work | Check] = [*works, _check("c"), _work("warmup", "e"), _check("f")]
+    for item in items:
         registry.add(item)
     filed = (registry.startups, registry.warmups, registry.checks)
     assert [[item.name for item in kind] for kind in filed] == [["a", "d"], ["b", "e"], ["c", "f"]]

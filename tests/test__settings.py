@@ -1,5 +1,7 @@
 """The settings: from the code, from the environment, and refused when they are wrong."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import inspect
@@ -84,7 +86,7 @@ def test_no_setting_can_be_set_by_a_service() -> None:
 )
 def test_the_code_sets_a_value(name: str, value: object, expected: object) -> None:
     """A right value is in force as it was written."""
-    found = getattr(_read(**{name: value}), name)
+    found = getattr(read(DEFAULTS | {name: value}, {}), name)
     assert found == ({"/alive": Probe.LIVE} if name == "paths" else expected)
 
 
@@ -108,7 +110,7 @@ def test_the_environment_wins_and_is_logged(
 ) -> None:
     """The deployment knows its grace period; whoever reads the log sees why the code's is not."""
     variable = f"HEALTHKIT_{name.upper()}"
-    found = _read({variable: text}, **{name: code})
+    found = read(DEFAULTS | {name: code}, {variable: text})
     wanted = _read().paths if name == "paths" else expected
     assert getattr(found, name) == wanted
     assert type(getattr(found, name)) is type(wanted)
@@ -169,7 +171,7 @@ def test_the_drain_delay_is_for_kubernetes(
 def test_a_wrong_value_in_the_code_is_refused(name: str, value: object, expected: str) -> None:
     """One line: the name, the value, what was expected."""
     with pytest.raises(ConfigError) as caught:
-        _read(**{name: value})
+        read(DEFAULTS | {name: value}, {})
     assert str(caught.value) == f"{name}={value!r}: expected {expected}"
 
 
@@ -221,11 +223,12 @@ def test_a_wrong_value_in_the_code_is_refused_though_the_environment_overrides_i
 def test_an_unknown_variable_is_warned_about_with_the_nearest_name() -> None:
     """A slip of the pen does not stop the pod; the log says what was probably meant."""
     found = _read({"HEALTHKIT_DRAIN_DELY": "9", "HEALTHKIT_GRACE": "secret", "OTHER": "1"})
-    assert _lines(found, logging.WARNING) == [
+    (line,) = _lines(found, logging.WARNING)
+    assert line == (
         "ignored, no settings of healthkit: "
         "HEALTHKIT_DRAIN_DELY (the nearest setting is HEALTHKIT_DRAIN_DELAY), "
         "HEALTHKIT_GRACE (the nearest setting is HEALTHKIT_GRACE_PERIOD)"
-    ]
+    )
     assert found.drain_delay == 0.0
 
 

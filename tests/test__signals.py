@@ -124,7 +124,7 @@ def test_opening_puts_the_server_back_and_gives_it_nothing() -> None:
 
 
 def test_a_handler_that_was_chained_on_top_stays() -> None:
-    """The gate does not take away what somebody else has installed since, and passes on to below."""
+    """What somebody else has installed since is not taken away; the gate passes on to below."""
     front = Front()
     front.gate.install()
     below = signal.getsignal(signal.SIGTERM)

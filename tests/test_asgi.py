@@ -5,22 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
+import anyio.lowlevel
 import pytest
-from asgiref.testing import ApplicationCommunicator
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from healthkit import ConfigError, Health, HealthMiddleware, Phase
-from tests.servers import ask, client_of, http_scope, lifespan_of, plain_app, receive_nothing
+from tests.servers import (
+    Exchange,
+    LifespanServer,
+    ask,
+    client_of,
+    http_scope,
+    lifespan_of,
+    plain_app,
+    receive_nothing,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from starlette.requests import Request
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from starlette.websockets import WebSocket
 
 PROBES = ["/livez", "/readyz", "/startupz", "/healthz"]
@@ -186,7 +197,7 @@ async def test_other_methods_are_refused(path: str, method: str) -> None:
 
 @pytest.mark.parametrize("path", PROBES)
 @pytest.mark.parametrize("draining", [False, True])
-async def test_a_probe_awaits_nothing_but_send(path: str, draining: bool) -> None:  # noqa: FBT001  # a column
+async def test_a_probe_awaits_nothing_but_send(path: str, draining: bool) -> None:  # a column
     """Its coroutine never suspends by itself and never reads the request."""
     health = Health()
     app = HealthMiddleware(plain_app, health=health)
@@ -302,11 +313,12 @@ async def test_an_ordinary_request_is_handed_on_untouched() -> None:
 
     middleware = HealthMiddleware(app, health=health)
     await ask(middleware, "/livez")
-    scope, exchange = http_scope("/x"), plain_app
-    await middleware(scope, receive_nothing, exchange)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # any object will do
+    scope, exchange = http_scope("/x"), Exchange()
+    send = exchange.send
+    await middleware(scope, receive_nothing, send)
     assert got[0] is scope
     assert got[1] is receive_nothing
-    assert got[2] is exchange
+    assert got[2] is send
     assert got[3:] == [1]
     assert health.life.in_flight == 0
 
@@ -413,23 +425,22 @@ async def test_requests_are_served_while_starting() -> None:
 class App:
     """A bare app whose lifespan does as it is told; its requests answer ``app``."""
 
-    def __init__(self, lifespan: object) -> None:
+    def __init__(self, lifespan: ASGIApp) -> None:
         self._lifespan = lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak the lifespan as told."""
         if scope["type"] == "lifespan":
-            assert callable(self._lifespan)
             await self._lifespan(scope, receive, send)
         else:
             await plain_app(scope, receive, send)
 
 
-def serve(lifespan: object) -> tuple[Health, HealthMiddleware, ApplicationCommunicator]:
+def serve(lifespan: ASGIApp) -> tuple[Health, HealthMiddleware, LifespanServer]:
     """Put an app behind the middleware, and open its lifespan."""
     health = Health(drain_delay=0)
     middleware = HealthMiddleware(App(lifespan), health=health)
-    return health, middleware, ApplicationCommunicator(middleware, {"type": "lifespan"})
+    return health, middleware, LifespanServer(middleware)
 
 
 async def good(scope: Scope, receive: Receive, send: Send) -> None:
@@ -465,16 +476,16 @@ async def mumbles(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.mark.parametrize("lifespan", [good, refuses, ignores, leaves, mumbles])
-async def test_every_app_is_started_and_stopped(lifespan: object) -> None:
+async def test_every_app_is_started_and_stopped(lifespan: ASGIApp) -> None:
     """The server gets both its answers, whatever part of the conversation the app takes."""
     health, middleware, server = serve(lifespan)
-    await server.send_input({"type": "lifespan.startup"})
-    assert await server.receive_output() == {"type": "lifespan.startup.complete"}
+    await server.tell("startup")
+    assert await server.hear() == {"type": "lifespan.startup.complete"}
     await health.wait_for("serving")
     assert await statuses(middleware) == [200, 200, 200, 200]
-    await server.send_input({"type": "lifespan.shutdown"})
-    assert await server.receive_output() == {"type": "lifespan.shutdown.complete"}
-    await server.wait()
+    await server.tell("shutdown")
+    assert await server.hear() == {"type": "lifespan.shutdown.complete"}
+    await server.ended()
     assert health.phase is Phase.STOPPED
 
 
@@ -494,18 +505,18 @@ async def test_work_begins_when_the_apps_start_up_is_complete() -> None:
     health = Health()
     health.warmup(lambda _progress, state: got.append(state), name="cache")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     middleware = HealthMiddleware(App(lifespan), health=health)
-    scope = {"type": "lifespan", "state": {}}
-    server = ApplicationCommunicator(middleware, scope)
-    await server.send_input({"type": "lifespan.startup"})
-    assert await server.receive_nothing(1)
+    state: dict[str, object] = {}
+    server = LifespanServer(middleware, state=state)
+    await server.tell("startup")
+    assert await server.hears_nothing(1)
     answer = await ask(middleware, "/startupz")
     assert (answer.status, answer.text) == (503, "starting: lifespan\n")
     assert got == []
     opened.set()
-    assert await server.receive_output() == {"type": "lifespan.startup.complete"}
+    assert await server.hear() == {"type": "lifespan.startup.complete"}
     assert health.phase is Phase.WARMING
-    await server.send_input({"type": "lifespan.shutdown"})
-    assert await server.receive_output() == {"type": "lifespan.shutdown.complete"}
+    await server.tell("shutdown")
+    assert await server.hear() == {"type": "lifespan.shutdown.complete"}
 
 
 async def test_a_failed_start_up_is_the_servers_to_see() -> None:
@@ -517,9 +528,9 @@ async def test_a_failed_start_up_is_the_servers_to_see() -> None:
         await send({"type": "lifespan.startup.failed", "message": "no"})
 
     health, middleware, server = serve(lifespan)
-    await server.send_input({"type": "lifespan.startup"})
-    assert await server.receive_output() == {"type": "lifespan.startup.failed", "message": "no"}
-    await server.wait()
+    await server.tell("startup")
+    assert await server.hear() == {"type": "lifespan.startup.failed", "message": "no"}
+    await server.ended()
     answer = await ask(middleware, "/startupz")
     assert (answer.status, answer.text) == (503, "failed: lifespan\n")
     assert health.phase is Phase.STARTING
@@ -537,9 +548,9 @@ async def test_an_exception_in_start_up_is_the_servers_to_see() -> None:
         raise error
 
     _health, middleware, server = serve(lifespan)
-    await server.send_input({"type": "lifespan.startup"})
+    await server.tell("startup")
     with pytest.raises(RuntimeError) as raised:
-        await server.wait()
+        await server.ended()
     assert raised.value is error
     assert await statuses(middleware) == [200, 503, 503, 503]
 
@@ -554,12 +565,12 @@ async def test_an_exception_while_serving_is_the_servers_to_see() -> None:
         raise RuntimeError
 
     health, middleware, server = serve(lifespan)
-    await server.send_input({"type": "lifespan.startup"})
-    await server.receive_output()
+    await server.tell("startup")
+    await server.hear()
     await health.wait_for("serving")
     crash.set()
     with pytest.raises(RuntimeError):
-        await server.wait()
+        await server.ended()
     assert await statuses(middleware) == [200, 200, 200, 200]
     health.life.abandon()
 
@@ -573,11 +584,11 @@ async def test_an_exception_in_shutdown_is_the_servers_to_see() -> None:
         raise RuntimeError
 
     health, _middleware, server = serve(lifespan)
-    await server.send_input({"type": "lifespan.startup"})
-    await server.receive_output()
-    await server.send_input({"type": "lifespan.shutdown"})
+    await server.tell("startup")
+    await server.hear()
+    await server.tell("shutdown")
     with pytest.raises(RuntimeError):
-        await server.wait()
+        await server.ended()
     assert health.phase is Phase.STOPPED
 
 
@@ -590,11 +601,11 @@ async def test_a_failed_shutdown_is_the_servers_to_see() -> None:
         await send({"type": "lifespan.shutdown.failed", "message": "no"})
 
     _health, _middleware, server = serve(lifespan)
-    await server.send_input({"type": "lifespan.startup"})
-    await server.receive_output()
-    await server.send_input({"type": "lifespan.shutdown"})
-    assert await server.receive_output() == {"type": "lifespan.shutdown.failed", "message": "no"}
-    await server.wait()
+    await server.tell("startup")
+    await server.hear()
+    await server.tell("shutdown")
+    assert await server.hear() == {"type": "lifespan.shutdown.failed", "message": "no"}
+    await server.ended()
 
 
 async def test_a_hanging_start_up_can_be_cancelled_by_the_server() -> None:
@@ -606,7 +617,7 @@ async def test_a_hanging_start_up_can_be_cancelled_by_the_server() -> None:
         await anyio.sleep_forever()
 
     health, middleware, _server = serve(lifespan)
-    task = asyncio.create_task(middleware({"type": "lifespan"}, receive_nothing, plain_app))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportUnknownVariableType, reportUnknownArgumentType, reportCallIssue]
+    task = asyncio.create_task(middleware({"type": "lifespan"}, receive_nothing, Exchange().send))
     await anyio.sleep(1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -638,11 +649,11 @@ async def test_work_ends_before_the_apps_own_shutdown() -> None:
         order.append("drain")
 
     del middleware
-    await server.send_input({"type": "lifespan.startup"})
-    await server.receive_output()
+    await server.tell("startup")
+    await server.hear()
     await anyio.sleep(0.1)
-    await server.send_input({"type": "lifespan.shutdown"})
-    await server.receive_output()
+    await server.tell("shutdown")
+    await server.hear()
     assert order == ["drain", "check", "app"]
 
 
@@ -690,7 +701,7 @@ async def test_a_websocket_can_be_the_first_request() -> None:
     health = Health()
     middleware = HealthMiddleware(plain_app, health=health)
     with pytest.raises(ValueError, match="websocket"):
-        await middleware({"type": "websocket", "path": "/"}, receive_nothing, plain_app)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        await middleware({"type": "websocket", "path": "/"}, receive_nothing, Exchange().send)
     assert health.phase is Phase.SERVING
 
 
@@ -724,7 +735,7 @@ def test_a_loop_that_was_closed_under_its_life_is_noticed(caplog: pytest.LogCapt
         for task in tasks:
             # The loop is gone and can't cancel them; anyio says so, and nobody is there to hear.
             with contextlib.suppress(RuntimeError):
-                task.get_coro().close()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+                cast("Coroutine[object, object, None]", task.get_coro()).close()
 
 
 async def test_a_straggler_after_the_end_begins_nothing() -> None:

@@ -10,12 +10,11 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-import anyio
 import pytest
 
 from healthkit import ConfigError, Health, HealthMiddleware, Probe
 from healthkit._calls import CALLED_AS, Calls
-from healthkit._loop import Loop
+from healthkit._loop import Loop, Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, MutableMapping
@@ -36,13 +35,17 @@ def _call(function: Callable[[], object], kind: str) -> BaseException | None:
     """Call `function` as the engine does; return what it raised."""
 
     async def calling() -> BaseException | None:
-        async with anyio.create_task_group() as tasks:
-            calls = Calls(tasks, Loop())
-            failure = await calls.start(function, kind=kind, name="db").failure(None)
-            calls.close()
-            return failure
+        loop = Loop()
+        calls = Calls(Tasks(loop), loop)
+        failure = await calls.start(function, kind=kind, name="db").failure(None)
+        calls.close()
+        return failure
 
     return asyncio.run(calling())
+
+
+def _plainly(function: Callable[[], object]) -> Callable[[], object]:
+    return function
 
 
 def _as_coroutine(function: Callable[[], object]) -> Callable[[], Coroutine[None, None, object]]:
@@ -108,9 +111,7 @@ def test_the_paths_cannot_be_changed_later(health: Health) -> None:
         paths["/livez"] = Probe.READY
 
 
-@pytest.mark.parametrize(
-    "way", [lambda function: function, _as_coroutine, _in_a_task, _in_a_thread]
-)
+@pytest.mark.parametrize("way", [_plainly, _as_coroutine, _in_a_task, _in_a_thread])
 def test_a_check_cannot_fail_liveness(
     health: Health, way: Callable[[Callable[[], object]], Callable[[], object]]
 ) -> None:

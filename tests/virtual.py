@@ -47,5 +47,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 #: For the `anyio_backend` fixture.
-VIRTUAL: Final = ("asyncio", {"loop_factory": VirtualLoop})
-REAL: Final = ("asyncio", {})
+VIRTUAL: Final[tuple[str, dict[str, object]]] = ("asyncio", {"loop_factory": VirtualLoop})
+REAL: Final[tuple[str, dict[str, object]]] = ("asyncio", {})

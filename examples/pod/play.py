@@ -22,7 +22,7 @@ from examples.pod.server import Server, ServerError
 from examples.pod.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Coroutine
 
     from examples.pod.load import Tally
     from examples.pod.probes import Sight
@@ -34,8 +34,10 @@ SETTINGS: Final = {"HEALTHKIT_DRAIN_DELAY": f"{DRAIN_DELAY:g}"}
 #: Seconds from the deletion of a pod until kube-proxy sends it no new connection, at most: measured
 #: on a real cluster of one node.
 WITHDRAWN_AFTER: Final = 1.1
-#: Seconds of load before SIGTERM.
+#: Seconds of load before SIGTERM, unless ``--serve`` says otherwise.
 SERVES: Final = 6.0
+#: The last of them, with two long requests in flight.
+BUSY: Final = 0.5
 #: Seconds after SIGTERM at which one more long request arrives. It outlasts the delay.
 LATECOMER: Final = 0.9
 #: Seconds within which readiness must be off: the shortest probe period there is.
@@ -87,8 +89,14 @@ class Judge:
             self.broken.append(line)
 
 
-async def play(stage: Stage, judge: Judge, *, plain: bool) -> Tally:
+async def play(stage: Stage, judge: Judge, *, plain: bool, serves: float) -> Tally:
     """Play a pod's life; return what became of the requests.
+
+    Args:
+        stage: where it is shown.
+        judge: sees everything too.
+        plain: play the app that has no healthkit.
+        serves: seconds of load before SIGTERM.
 
     Raises:
         ServerError: the server did not start, or did not end.
@@ -107,7 +115,7 @@ async def play(stage: Stage, judge: Judge, *, plain: bool) -> Tally:
         async with Kubelet(url, seen) as kubelet:
             await _start(kubelet, "no endpoints" if plain else "serving")
             async with _loaded(stage, url) as load:
-                await _serve(stage, load)
+                await _serve(stage, load, serves)
                 logged.on = True
                 await _end(stage, judge, server, load)
                 return await load.finish()
@@ -153,13 +161,13 @@ async def _count(stage: Stage, load: Load) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _serve(stage: Stage, load: Load) -> None:
+async def _serve(stage: Stage, load: Load, serves: float) -> None:
     """Serve for a while; have two long requests in flight at the end of it."""
-    await asyncio.sleep(SERVES - 0.5)
+    await asyncio.sleep(max(0.0, serves - BUSY))
     stage.say("Two long requests begin: /slow takes 2 s, /stream sends for 2.5 s.")
     load.send("/slow")
     load.send("/stream")
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(BUSY)
 
 
 async def _end(stage: Stage, judge: Judge, server: Server, load: Load) -> None:
@@ -193,26 +201,34 @@ def conclude(stage: Stage, judge: Judge, tally: Tally) -> int:
     return int(bool(tally.lost or judge.broken or not tally.requests))
 
 
-async def _interruptible(stage: Stage, judge: Judge, *, plain: bool) -> Tally:
+async def _interruptible(stage: Stage, playing: Coroutine[object, object, Tally]) -> Tally:
     """Play; SIGTERM and SIGHUP to the demo end it as Ctrl-C does, the server first."""
-    playing = asyncio.current_task()
-    if playing is not None:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
+    task = asyncio.ensure_future(playing)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
-        return await play(stage, judge, plain=plain)
+        return await task
     finally:
         stage.clear()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the demo; return its exit code: 0, or 1 if anything was lost or went wrong."""
+def _options(arguments: list[str] | None) -> tuple[bool, float]:
     parser = argparse.ArgumentParser(description="Play the life of a pod: warm-up, load, drain.")
     parser.add_argument("--plain", action="store_true", help="the same app without healthkit")
-    plain: bool = parser.parse_args(arguments).plain
+    parser.add_argument(
+        "--serve", type=float, default=SERVES, metavar="SECONDS", help="load before SIGTERM"
+    )
+    options = parser.parse_args(arguments)
+    return bool(options.plain), float(options.serve)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; return its exit code: 0, or 1 if anything was lost or went wrong."""
+    plain, serves = _options(arguments)
     stage, judge = Stage(Console(highlight=False)), Judge(plain=plain)
+    playing = play(stage, judge, plain=plain, serves=serves)
     try:
-        tally = asyncio.run(_interruptible(stage, judge, plain=plain))
+        tally = asyncio.run(_interruptible(stage, playing))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.stderr.write("demo: interrupted; the server has been ended\n")
         return INTERRUPTED

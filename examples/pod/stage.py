@@ -71,7 +71,7 @@ class Stage:
             f"{tally.connections} connections"
         )
         second = int(self._now())
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._draw(Text(line, style="cyan"))
         elif second != self._second:
             self._second = second
@@ -84,7 +84,7 @@ class Stage:
             self._live = None
 
     def _progress(self, line: str, percent: int) -> None:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             grid = Table.grid(padding=(0, 1))
             grid.add_row("       ", ProgressBar(100, percent, BAR), line)
             self._draw(grid)

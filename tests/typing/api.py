@@ -1,10 +1,10 @@
 """The public API as a type checker sees it. Never run: test_typing.py has mypy read it.
 
-Right uses must type-check. Wrong ones are marked, and an unused mark is an error of its own: so each
-mark proves that the use below it is refused.
+Right uses must type-check. Wrong ones are marked, and an unused mark is an error of its own: so
+each mark proves that the use on its line is refused. pyright reads the same marks.
 """
 
-# pyright: enableTypeIgnoreComments=false, reportUnnecessaryTypeIgnoreComment=true
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def close_consumers() -> None:
 
 
 assert_type(empty(), bool)
-assert_type(catalogue, "Callable[[Progress], Coroutine[object, object, int]]")  # type: ignore[assert-type]  # pyright: ignore[reportAssertTypeFailure]  # the decorator returns the function itself, which is more
+load: Callable[[Progress], Coroutine[object, object, int]] = catalogue
 assert_type(load_images(), str)
 assert_type(close_consumers(), None)
 
@@ -158,37 +158,46 @@ HealthMiddleware(app=HealthMiddleware(app, health=health), health=Health())
 
 def check_for_liveness() -> None:
     """No keyword lets a check reach liveness."""
-    health.check(schema, liveness=True)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    health.check(schema, probe="live")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    health.check(schema, "live")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    health.check(schema, liveness=True)  # type: ignore[call-overload]
+    health.check(schema, probe="live")  # type: ignore[call-overload]
+    health.check(schema, "live")  # type: ignore[call-overload]
 
 
-class OwnHealth(Health):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+# Each in a function of its own: what follows such a class in the same scope is never reached.
+
+
+def own_health() -> None:
     """Final: an override could give a check a way to liveness."""
 
+    class OwnHealth(Health):  # type: ignore[misc]
+        pass
 
-class OwnMiddleware(HealthMiddleware):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+
+def own_middleware() -> None:
     """Final, for the same reason."""
+
+    class OwnMiddleware(HealthMiddleware):  # type: ignore[misc]
+        pass
 
 
 def wrong_doors() -> None:
     """The middleware needs a health, by its name."""
-    HealthMiddleware(app)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    HealthMiddleware(app, health)  # type: ignore[call-arg, misc]  # pyright: ignore[reportCallIssue]
+    HealthMiddleware(app)  # type: ignore[call-arg]
+    HealthMiddleware(app, health)  # type: ignore[call-arg]
 
 
 def wrong_settings() -> None:
     """Values that the settings refuse at the start."""
-    Health(readyz_while_draining=204)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    Health(paths="springboot")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    Health(paths={"liveness": "/livez"})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
-    Health(drain_delay="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    Health(5)  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
+    Health(readyz_while_draining=204)  # type: ignore[arg-type]
+    Health(paths="springboot")  # type: ignore[arg-type]
+    Health(paths={"liveness": "/livez"})  # type: ignore[dict-item]
+    Health(drain_delay="5")  # type: ignore[arg-type]
+    Health(5)  # type: ignore[call-arg]
 
 
 def wrong_work() -> None:
     """Parameters of one kind of work are none of another."""
-    health.check(schema, deadline=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    health.warmup(schema, attempts=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    health.startup(schema, required=False)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
-    health.check("postgres://db")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    health.check(schema, deadline=5)  # type: ignore[call-overload]
+    health.warmup(schema, attempts=3)  # type: ignore[call-overload]
+    health.startup(schema, required=False)  # type: ignore[call-overload]
+    health.check("postgres://db")  # type: ignore[call-overload]

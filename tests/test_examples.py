@@ -1,0 +1,273 @@
+"""The examples do what they say: each is imported as uvicorn would, and lived through."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from rich.console import Console
+from starlette.testclient import TestClient
+
+from examples.pod import app as pod
+from examples.pod.load import Load, Tally, complaint
+from examples.pod.play import Judge, conclude
+from examples.pod.probes import ENDPOINTS, Sight
+from examples.pod.stage import Stage
+from healthkit import Health
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from starlette.types import ASGIApp
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+#: Each runnable example, what it needs beside healthkit, and the name its app goes by.
+PROGRAMS = [
+    pytest.param("01_minimal", "starlette", "http://pod/"),
+    pytest.param("02_fastapi", "fastapi", "http://pod/prices/3"),
+    pytest.param("03_django", "django", "http://shop.example/"),
+    pytest.param("04_quart", "quart", "http://pod/"),
+    pytest.param("05_bare_asgi", "starlette", "http://pod/"),
+    pytest.param("06_prestop", "starlette", "http://pod/"),
+]
+
+
+@functools.cache
+def example(name: str, framework: str = "starlette") -> ModuleType:
+    """Import an example by its file, once: Django can be configured only once."""
+    pytest.importorskip(framework, reason=f"{framework} is not installed: {name} needs it")
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def parts(module: ModuleType) -> tuple[ASGIApp, Health]:
+    """Return an example's app and its health."""
+    app: ASGIApp = module.app
+    assert isinstance(module.health, Health)
+    return app, module.health
+
+
+def wait(client: TestClient, health: Health, phase: str) -> None:
+    """Wait for a phase on the app's own loop."""
+    assert client.portal is not None
+    client.portal.call(health.wait_for, phase)
+
+
+def statuses(client: TestClient) -> dict[str, int]:
+    """Ask the four endpoints."""
+    return {endpoint: client.get(endpoint).status_code for endpoint in ENDPOINTS}
+
+
+@pytest.mark.parametrize(("name", "framework", "url"), PROGRAMS)
+def test_an_example_lives_and_ends(name: str, framework: str, url: str) -> None:
+    """Each app serves what is its own, and answers the endpoints through its whole life."""
+    app, health = parts(example(name, framework))
+    with TestClient(app, base_url="http://pod") as client:
+        wait(client, health, "serving")
+        assert statuses(client) == dict.fromkeys(ENDPOINTS, 200)
+        assert client.get(url).status_code == 200
+        health.drain()
+        wait(client, health, "draining")
+        draining = {"/startupz": 200, "/livez": 200, "/readyz": 503, "/healthz": 503}
+        assert statuses(client) == draining
+        assert client.get(url).headers["connection"] == "close"
+    assert health.phase == "stopped"
+
+
+def test_fastapi_tells_its_progress() -> None:
+    """While the price list is read, the app has started, and readiness says how far it is."""
+    app, health = parts(example("02_fastapi", "fastapi"))
+    with TestClient(app) as client:
+        wait(client, health, "warming")
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.text.startswith("warming: price_list")
+        assert client.get("/startupz").status_code == 200
+        wait(client, health, "serving")
+
+
+def test_fastapi_does_not_forget_a_mail(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An end waits for the mail of an order that was taken, and tells others of the drain."""
+    module = example("02_fastapi", "fastapi")
+    app, _ = parts(module)
+    monkeypatch.setattr(module, "MAILING", 0.2)
+    caplog.set_level(logging.INFO)
+    with TestClient(app) as client:
+        assert client.post("/orders").status_code == 202
+        assert len(module.mails) == 1
+    assert not module.mails
+    assert "waiting for hold 'announce', hold 'confirmation mail'" in caplog.text
+    assert "no more work for this pod, please" in caplog.text
+
+
+def test_django_is_probed_by_address() -> None:
+    """Probes pass with any host; Django's own host check is as strict as before."""
+    module = example("03_django", "django")
+    app, _ = parts(module)
+    assert module.settings.ALLOWED_HOSTS == ["shop.example"]
+    with TestClient(app, base_url="http://10.1.2.3:8000") as client:
+        assert client.get("/livez").status_code == 200
+        assert client.get("/").status_code == 400
+        assert client.get("/", headers={"Host": "shop.example"}).text == "hello\n"
+
+
+def test_quart_starts_up_by_itself() -> None:
+    """Quart's own start-up has run before anything else."""
+    app, health = parts(example("04_quart", "quart"))
+    with TestClient(app) as client:
+        wait(client, health, "warming")
+        assert client.get("/").text == "hello\n"
+
+
+def test_prestop_wants_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the token there is no hook; with it, the drain begins, once for many calls."""
+    module = example("06_prestop")
+    app, health = parts(module)
+    monkeypatch.setattr(module, "DELAY", 0.0)
+    with TestClient(app) as client:
+        assert client.get("/prestop", headers={"X-Prestop-Token": ""}).status_code == 404
+        monkeypatch.setattr(module, "TOKEN", "secret")
+        assert client.get("/prestop").status_code == 404
+        assert health.phase == "serving"
+        for _ in range(2):
+            answer = client.get("/prestop", headers={"X-Prestop-Token": "secret"})
+            assert answer.text == "drained\n"
+            assert health.phase == "draining"
+
+
+def test_the_example_of_tests_passes() -> None:
+    """What we show as a test is one."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(  # noqa: S603  # our own interpreter on our own file
+        [*command, EXAMPLES / "07_test_your_app.py"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_the_catalogue_warms_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The app of the demo starts, warms up from a file it has made, serves, and keeps the file."""
+    monkeypatch.setattr(pod, "SECONDS", 1.0)
+    monkeypatch.setenv("CATALOGUE_DIR", str(tmp_path))
+    with TestClient(pod.app) as client:
+        assert statuses(client) == {
+            "/startupz": 503,
+            "/livez": 200,
+            "/readyz": 503,
+            "/healthz": 503,
+        }
+        wait(client, pod.health, "warming")
+        assert client.get("/readyz").text.startswith("warming: catalogue ")
+        wait(client, pod.health, "serving")
+        assert client.get("/products/7").json() == {"id": 7, "name": "product 7", "cents": 107}
+        assert client.get("/products/5001").status_code == 404
+    assert [file.name for file in tmp_path.iterdir()] == ["catalogue.sqlite3"]
+
+
+def test_the_plain_catalogue_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without healthkit the same app is warm when it has started, and takes long where it does."""
+    monkeypatch.setattr(pod, "SECONDS", 0.1)
+    monkeypatch.setattr(pod, "SLOW", 0.01)
+    monkeypatch.setattr(pod, "STREAM", 0.01)
+    with TestClient(pod.plain) as client:
+        assert client.get("/products/5000").status_code == 200
+        assert client.get("/slow").text == "slow, but complete\n"
+        assert client.get("/stream").text.endswith("chunk 25 of 25\n")
+        assert client.get("/livez").status_code == 404
+
+
+def test_load_stays_on_this_machine() -> None:
+    """Nobody else's server is ever asked."""
+    with pytest.raises(ValueError, match="expected a server on this machine"):
+        Load("http://shop.example")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (httpx.Response(200, content=b"ok"), None),
+        (httpx.Response(204, headers={"content-length": "0"}), None),
+        (httpx.Response(200, headers={"transfer-encoding": "chunked"}), None),
+        (httpx.Response(503, content=b"busy"), "status 503"),
+        (httpx.Response(307, headers={"content-length": "0"}), "status 307"),
+        (httpx.Response(200), "a body of unknown length"),
+    ],
+)
+def test_only_a_complete_2xx_is_an_answer(answer: httpx.Response, expected: str | None) -> None:
+    """Any other status is a loss, and so is a body that may have been cut."""
+    assert complaint(answer) == expected
+
+
+def tally(*, requests: int = 500, lost: int = 0) -> Tally:
+    """Make a count."""
+    reasons = {"keep-alive: ReadError": lost} if lost else {}
+    return Tally(requests, lost, reasons, 0, {}, 0, 0, 0, 0)
+
+
+SERVING = Sight((200, 200, 200, 200), "ok")
+DRAINING = Sight((200, 200, 503, 503), "draining")
+STILL_READY = "/readyz answered 200 more than 1 s after SIGTERM"
+
+
+@pytest.mark.parametrize(
+    ("sight", "since", "broken"),
+    [
+        (SERVING, None, []),
+        (SERVING, 0.5, []),
+        (SERVING, 1.5, [STILL_READY]),
+        (DRAINING, 1.5, []),
+        (Sight((200, 503, 503, 503), "draining"), 1.5, ["/livez answered 503 to a live process"]),
+        (Sight(), 1.5, ["/livez answered nothing to a live process"]),
+        (Sight(), 3.5, []),
+    ],
+)
+def test_the_demo_judges_each_look(
+    monkeypatch: pytest.MonkeyPatch, sight: Sight, since: float | None, broken: list[str]
+) -> None:
+    """A dead liveness or a late readiness is noted, once; at the very end nothing is owed."""
+    monkeypatch.setattr("examples.pod.play.time.monotonic", lambda: 100.0)
+    judge = Judge(plain=False)
+    if since is not None:
+        judge.terminated()
+        monkeypatch.setattr("examples.pod.play.time.monotonic", lambda: 100.0 + since)
+    judge.look(sight)
+    judge.look(sight)
+    assert judge.broken == broken
+
+
+@pytest.mark.parametrize(
+    ("counted", "code", "exit_code"),
+    [
+        (tally(), -15, 0),
+        (tally(lost=1), -15, 1),
+        (tally(requests=0), -15, 1),
+        (tally(), 1, 1),
+    ],
+)
+def test_the_demo_can_fail(
+    capsys: pytest.CaptureFixture[str], counted: Tally, code: int, exit_code: int
+) -> None:
+    """A lost request, no request at all, or an unusual exit: each makes it exit 1."""
+    judge = Judge(plain=False)
+    judge.ended(code)
+    assert conclude(Stage(Console()), judge, counted) == exit_code
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"requests: {counted.requests}, lost: {counted.lost}"

@@ -1,0 +1,149 @@
+"""What the README says is true: its code runs, and its tables are those of the code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+import anyio
+import pytest
+from starlette.testclient import TestClient
+
+from healthkit import Health, Phase, Probe
+from healthkit._answers import verdict
+from healthkit._model import Report
+from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS, SHUTDOWN_RESERVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def readme() -> Iterator[ModuleType]:
+    """Execute all code of the README, from its first line to its last, as one module."""
+    module = ModuleType("readme")
+    sys.modules["readme"] = module  # where the annotations of FastAPI's routes would be looked up
+    for block in PYTHON.finditer(README):
+        line = README.count("\n", 0, block.start()) + 1
+        code = compile("\n" * line + block[1], "README.md", "exec")
+        exec(code, module.__dict__)  # noqa: S102  # our own README
+    yield module
+    del sys.modules["readme"]
+
+
+def test_there_is_code() -> None:
+    """Every block that looks like Python is found and run."""
+    assert len(PYTHON.findall(README)) == README.count("```python") >= 8
+
+
+def test_the_code_works_as_one_app(readme: ModuleType) -> None:
+    """What the README registers is done, in the order it promises."""
+    app: ASGIApp = readme.app
+    health: Health = readme.health
+    with TestClient(app) as client:
+        assert client.portal is not None
+        client.portal.call(health.wait_for, "serving")
+        assert len(readme.products) == 50
+        client.portal.call(readme.checkout)
+        assert client.get("/startupz").text == "ok\n"
+        health.drain()
+    assert readme.products == {}, "on_drain was called"
+
+
+def test_the_tests_in_it_pass(readme: ModuleType) -> None:
+    """The tests we show are tests, whichever comes first."""
+    names = [name for name in vars(readme) if name.startswith("test_")]
+    assert len(names) == 2
+    for name in [*names, *names]:
+        test = cast("Callable[[], object]", vars(readme)[name])
+        if inspect.iscoroutinefunction(test):
+            anyio.run(test)
+        else:
+            test()
+
+
+def table(head: str) -> list[list[str]]:
+    """Return the rows below the table's head that begins with `head`, without their markup."""
+    lines = iter(README.splitlines())
+    titles = next(line for line in lines if line.startswith(head))
+    assert next(lines).startswith("|---"), titles
+    rows: list[list[str]] = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip(" `*") for cell in line.strip("|").split("|")])
+    return rows
+
+
+SERVING = partial(Report, phase=Phase.SERVING, started=True, warmed=True)
+DRAINING = partial(Report, phase=Phase.DRAINING)
+
+#: What each column of the table is about: all reports that belong to it.
+COLUMNS = [
+    [Report(Phase.STARTING, starting=("lifespan",)), Report(Phase.STARTING, failed=("schema",))],
+    [Report(Phase.WARMING, started=True, warming=("catalogue 41 %",))],
+    [SERVING()],
+    [SERVING(failing=("database",)), SERVING(pending=("database",)), SERVING(paused=True)],
+    [
+        DRAINING(started=True, warmed=True),
+        DRAINING(started=True, warming=("catalogue",)),
+        DRAINING(starting=("schema",)),
+    ],
+    [
+        SERVING(liveness_failed=True),
+        Report(Phase.WARMING, started=True, warming=("catalogue",), liveness_failed=True),
+        Report(Phase.STARTING, starting=("schema",), liveness_failed=True),
+    ],
+]
+
+
+@pytest.mark.parametrize("probe", list(Probe))
+def test_the_endpoints_answer_as_the_table_says(probe: Probe) -> None:
+    """Each cell, for every state that its column stands for."""
+    path = PRESETS["kubernetes"][probe]
+    (cells,) = [row[1:] for row in table("| | starting |") if row[0] == path]
+    for cell, reports in zip(cells, COLUMNS, strict=True):
+        for report in reports:
+            passes = verdict(probe, report, ready_while_draining=False).passes
+            expected = {"200": True, "503": False, "as it was": report.started}[cell]
+            assert passes is expected, (path, cell, report)
+
+
+def test_the_table_has_every_endpoint() -> None:
+    """Four probes, and what becomes of ordinary requests."""
+    paths = [row[0] for row in table("| | starting |")]
+    assert paths == ["/startupz", "/livez", "/readyz", "/healthz", "app requests"]
+
+
+def test_the_settings_are_those_of_health() -> None:
+    """Every setting is in the table, with its default."""
+    rows = {row[0]: row[1] for row in table("| setting |")}
+    parameters = inspect.signature(Health).parameters
+    assert list(rows) == list(parameters)
+    delay = rows.pop("drain_delay")
+    assert delay == f"{DRAIN_DELAY_IN_KUBERNETES:g} in Kubernetes, else 0"
+    for name, default in rows.items():
+        value = parameters[name].default
+        assert default == (f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def test_the_grace_period_adds_up() -> None:
+    """The sum in the README is the one that healthkit warns by."""
+    parameters = inspect.signature(Health).parameters
+    parts = (DRAIN_DELAY_IN_KUBERNETES, parameters["drain_timeout"].default, SHUTDOWN_RESERVE)
+    grace = parameters["grace_period"].default
+    said = " + ".join(f"{part:g}" for part in parts)
+    assert f"{said} = {sum(parts):g} s of {grace:g} s" in README
+    assert f"terminationGracePeriodSeconds: {grace:g}" in README
+    assert f'--timeout-graceful-shutdown, "{SHUTDOWN_RESERVE:g}"' in README
