@@ -6,12 +6,10 @@
 Importing the package imports none of its modules: names are loaded at their first use (PEP 562).
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Final
-
+TYPE_CHECKING = False  # typing's own costs more than all the rest of this module
 if TYPE_CHECKING:
+    from typing import Final
+
     from healthkit._health import Health
     from healthkit._model import Outcome, Phase, Probe
     from healthkit._warmup import Progress
@@ -31,7 +29,7 @@ __all__ = [
     "Progress",
 ]
 
-_HOME: Final = {
+_HOME: "Final" = {
     "CheckFailed": "errors",
     "ConfigError": "errors",
     "Health": "_health",
@@ -47,6 +45,8 @@ _HOME: Final = {
 
 def __getattr__(name: str) -> object:
     """Load a public name from the module it lives in."""
+    import importlib  # noqa: PLC0415  # not for whoever imports the package only
+
     home = _HOME.get(name)
     if home is None:
         message = f"module 'healthkit' has no attribute {name!r}"

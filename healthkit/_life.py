@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from healthkit._calls import Calls
+from healthkit._calls import CALLED_AS, Calls
 from healthkit._checks import CheckWatch
 from healthkit._drain import Detour, DrainPlan, Flight, settle
 from healthkit._lifecycle import Event, Lifecycle
@@ -25,6 +25,7 @@ from healthkit._loop import Loop, Tasks
 from healthkit._model import Outcome, Phase, Report
 from healthkit._signals import Gate
 from healthkit._warmup import WorkRun, WorkState
+from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
     import asyncio
@@ -208,7 +209,14 @@ class Life:
         self._changed()
 
     def fail_liveness(self) -> bool:
-        """Ask for a restart; return False if the life is ending anyway. Safe in any thread."""
+        """Ask for a restart; return False if the life is ending anyway. Safe in any thread.
+
+        Raises:
+            ConfigError: called from a check.
+        """
+        if CALLED_AS.get() == "check":
+            message = "fail_liveness() inside a check: expected the check to fail instead, because"
+            raise ConfigError(f"{message} a dependency's failure is no reason for a restart")
         if self.phase in {Phase.DRAINING, Phase.STOPPED}:
             return False
         self._liveness_failed = True

@@ -84,9 +84,9 @@ class Registrar:
         def register(function: _Function) -> _Function:
             work = Work(
                 kind="startup",
+                takes=arguments("startup", function, OFFERED),
                 name=name_of("startup", function, name),
                 function=function,
-                takes=arguments("startup", function, OFFERED),
                 timeout=_optional("startup timeout", timeout),
                 deadline=None,
                 attempts=_validate.whole("startup attempts", attempts, least=1),
@@ -149,9 +149,9 @@ class Registrar:
         def register(function: _Function) -> _Function:
             work = Work(
                 kind="warmup",
+                takes=arguments("warmup", function, OFFERED),
                 name=name_of("warmup", function, name),
                 function=function,
-                takes=arguments("warmup", function, OFFERED),
                 timeout=_optional("warmup timeout", timeout),
                 deadline=_optional("warmup deadline", deadline),
                 attempts=None,

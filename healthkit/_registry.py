@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from healthkit import _validate
 from healthkit._checks import Check
@@ -72,11 +72,26 @@ def name_of(what: str, function: object, given: str | None) -> str:
     Raises:
         ConfigError: it is no name, or there is none.
     """
-    inner = function
-    while isinstance(inner, partial):
-        inner = inner.func
-    found = given if given is not None else getattr(inner, "__name__", None)
+    found = given if given is not None else getattr(_unbound(function), "__name__", None)
     return _validate.name(f"{what} name", found)
+
+
+def _unbound(function: object) -> object:
+    """Return the function that a partial is made of."""
+    while isinstance(function, partial):
+        function = cast("partial[object]", function).func
+    return function
+
+
+def _shown(function: object) -> str:
+    """Name a function for a message. Its repr could show what is bound, a password perhaps."""
+    inner = _unbound(function)
+    name: object = getattr(inner, "__qualname__", None)
+    return str(name) if name else f"<{type(inner).__name__}>"
+
+
+def _is_generator(call: object) -> bool:
+    return inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call)
 
 
 def arguments(what: str, function: object, offered: tuple[str, ...]) -> int:
@@ -88,25 +103,29 @@ def arguments(what: str, function: object, offered: tuple[str, ...]) -> int:
     Raises:
         ConfigError: it is no function, does its work only when iterated, or needs more.
     """
+    shown = _shown(function)
     if not callable(function):
-        raise _validate.refuse(what, function, "a function or coroutine function")
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        message = f"{what}: {function!r} is a generator; expected a function that does its work"
+        message = f"{what}={shown}: expected a function or coroutine function"
+        raise ConfigError(message)
+    if any(_is_generator(call) for call in (function, type(function).__call__)):
+        message = f"{what}: {shown} is a generator; expected a function that does its work"
         raise ConfigError(f"{message} when it is called, without yield")
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return 0
     required = inspect.Parameter.empty
+    all_offered = offered
     taken = 0
     for parameter in parameters:
         wanted = parameter.default is required
-        if parameter.kind in _POSITIONAL and taken < len(offered):
-            if not wanted and parameter.name != offered[taken]:
-                break
+        left = offered[taken : taken + 1]
+        if parameter.kind in _POSITIONAL and left and (wanted or parameter.name in left):
             taken += 1
+        elif not wanted and parameter.kind in _POSITIONAL:
+            offered = offered[:taken]  # what comes after can't be given by position any more
         elif wanted and parameter.kind in {*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY}:
-            allowed = f"at most ({', '.join(offered)})" if offered else "no argument"
-            message = f"{what}: {function!r} needs an argument {parameter.name!r}; expected"
+            allowed = f"at most ({', '.join(all_offered)})" if all_offered else "no argument"
+            message = f"{what}: {shown} needs an argument {parameter.name!r}; expected"
             raise ConfigError(f"{message} {allowed}; bind others with functools.partial")
     return taken

@@ -12,6 +12,7 @@ import difflib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, cast
 
 from healthkit import _validate
@@ -82,13 +83,13 @@ def _path_table(what: str, value: object) -> Mapping[str, Probe]:
         for probe, path in cast("Mapping[object, object]", value).items():
             if not isinstance(probe, str) or probe not in list(Probe):
                 raise _validate.refuse(f"{what} key", probe, f"one of {', '.join(Probe)}")
-            wanted[Probe(probe)] = None if path is None else _path(f"{what}[{probe!r}]", path)
+            wanted[Probe(probe)] = None if path is None else _path(f"{what}[{str(probe)!r}]", path)
     elif isinstance(value, str) and value in PRESETS:
         wanted = dict(PRESETS[value])
     else:
         expected = f"a preset ({', '.join(PRESETS)}) or, in code, a mapping of probe to path"
         raise _validate.refuse(what, value, expected)
-    return _by_path(what, wanted)
+    return MappingProxyType(_by_path(what, wanted))
 
 
 def _by_path(what: str, wanted: Mapping[Probe, str | None]) -> Mapping[str, Probe]:
@@ -99,7 +100,8 @@ def _by_path(what: str, wanted: Mapping[Probe, str | None]) -> Mapping[str, Prob
         if path in table:
             message = f"{what}: {table[path]} and {probe} overlap at {path!r}: expected a path each"
             raise ConfigError(message)
-        if path == LIVENESS_PATH and probe is not Probe.LIVE:
+        # Below a root path too: /api/livez is liveness behind the root path /api.
+        if path.endswith(LIVENESS_PATH) and probe is not Probe.LIVE:
             message = f"{what}: {probe} at {path!r}: expected only liveness there, for a check must"
             raise ConfigError(message + " never get a container killed; choose another path")
         table[path] = probe

@@ -5,7 +5,6 @@ Used for settings, for the parameters of registered work, and for its names.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Final
 
@@ -22,7 +21,8 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}")
 
 def refuse(what: str, found: object, expected: str) -> ConfigError:
     """Make the error for `what`, which was `found` and should have been as `expected`."""
-    return ConfigError(f"{what}={found!r}: expected {expected}")
+    shown = " ".join(repr(found).split())  # one line, whatever the value thinks of its repr
+    return ConfigError(f"{what}={shown}: expected {expected}")
 
 
 def seconds(what: str, value: object, *, zero: bool) -> float:
@@ -32,9 +32,9 @@ def seconds(what: str, value: object, *, zero: bool) -> float:
         ConfigError: not a finite number, negative, or more than a day.
     """
     expected = f"seconds as a number {'from' if zero else 'above'} 0 to {LONGEST:.0f}"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise refuse(what, value, expected)
-    if value < 0 or value > LONGEST or (value == 0 and not zero):
+    if not 0 <= value <= LONGEST or (value == 0 and not zero):  # NaN: no comparison is true of it
         raise refuse(what, value, expected)
     return float(value)
 

@@ -26,6 +26,36 @@ class Odd(BaseException):
     """As far from Exception as a user can get."""
 
 
+class Hanging:
+    """A plain function that hangs until it is released."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __call__(self) -> None:
+        """Hang."""
+        self._thread = threading.current_thread()
+        self.release.wait()
+
+    @property
+    def ident(self) -> int | None:
+        """The thread it hangs in."""
+        return self._thread.ident if self._thread is not None else None
+
+    async def started(self) -> None:
+        """Wait until it hangs."""
+        while self._thread is None:
+            await anyio.lowlevel.checkpoint()
+
+    def ends(self) -> None:
+        """Release it, and see its thread end."""
+        self.release.set()
+        assert self._thread is not None
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+
+
 @pytest.fixture
 async def calls() -> AsyncIterator[Calls]:
     """Calls whose tasks end with the test."""
@@ -185,54 +215,44 @@ async def test_a_plain_function_may_return_a_coroutine(calls: Calls) -> None:
 async def test_a_thread_that_hangs_starves_no_other() -> None:
     """A further thread is made while others are busy, and an idle one is used again."""
     threads = Threads(Loop())
-    release = threading.Event()
+    hanging = Hanging()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(threads.run, release.wait)
-        first = await threads.run(threading.get_ident)
-        assert await threads.run(threading.get_ident) == first
-        release.set()
+        tasks.start_soon(threads.run, hanging)
+        await hanging.started()
+        idents = {await threads.run(threading.get_ident) for _ in range(3)}
+        hanging.release.set()
     threads.close()
+    assert len(idents) == 1
+    assert hanging.ident not in idents
 
 
 @in_real_time
 async def test_a_hanging_thread_is_left_behind() -> None:
     """Cancelling does not wait for the thread, and nothing is left when it ends after all."""
-    before = threading.active_count()
     threads = Threads(Loop())
-    started, release = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        started.set()
-        release.wait()
-
+    hanging = Hanging()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(threads.run, hang)
-        while not started.is_set():
-            await anyio.lowlevel.checkpoint()
+        tasks.start_soon(threads.run, hanging)
+        await hanging.started()
         tasks.cancel_scope.cancel()
     threads.close()
-    (left,) = [thread for thread in threading.enumerate() if thread.name == "healthkit"]
-    release.set()
-    left.join(5)
-    assert threading.active_count() == before
+    hanging.ends()
 
 
 def test_a_thread_outlives_its_loop_without_harm() -> None:
     """A function that ends after its loop was closed ends quietly."""
-    release = threading.Event()
+    hanging = Hanging()
 
     async def abandon() -> None:
         threads = Threads(Loop())
-        with anyio.move_on_after(0):
-            await threads.run(release.wait)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(threads.run, hanging)
+            await hanging.started()
+            tasks.cancel_scope.cancel()
         threads.close()
 
     asyncio.run(abandon())
-    left = [thread for thread in threading.enumerate() if thread.name == "healthkit"]
-    release.set()
-    for thread in left:
-        thread.join(5)
-        assert not thread.is_alive()
+    hanging.ends()
 
 
 @in_real_time

@@ -202,7 +202,6 @@ async def test_a_shutdown_without_a_signal_waits_for_holds_and_callbacks() -> No
     """SIGINT and recycled workers come this way: no delay, but no lost work."""
     health = Health(drain_delay=60)
     called: list[str] = []
-    health.on_drain(anyio.Event().set)
 
     @health.on_drain
     async def consumer() -> None:
