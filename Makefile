@@ -1,24 +1,31 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-# What CI runs (.ci/run) are these same targets.
+# CI (.ci/run) calls these same targets.
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest
+PYTHONS ?= 3.11 3.12 3.13
 
-.PHONY: demo test matrix lint wheel bench clean
+.PHONY: demo test test-quick test-servers matrix lint wheel clean help
 .DELETE_ON_ERROR:
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## play the life of a pod: warm-up, load, SIGTERM, drain
 	@$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev  ## all tests: quick ones first, then those that start servers
-	$(BIN)/coverage run -m pytest tests --ignore=tests/integration
-	$(BIN)/coverage report
-	$(PYTEST) tests/integration -m "not matrix"
+test: test-quick test-servers  ## all tests: the quick ones first, then those on real servers
 
-matrix: $(VENV)/.dev  ## 20 terminations on every loop, HTTP parser and Python
-	$(PYTEST) tests/integration -m matrix
+test-quick: $(VENV)/.dev  ## everything in virtual time, with the coverage it must have
+	$(BIN)/coverage run -m pytest --ignore=tests/integration
+	$(BIN)/coverage report
+
+test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
+	$(BIN)/python -m pytest tests/integration -m "not matrix"
+
+matrix:  ## all tests and 20 terminations per loop and HTTP parser, on each Python that is installed
+	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done
 
 lint: $(VENV)/.dev  ## the static checks
 	$(BIN)/ruff check .
@@ -27,17 +34,22 @@ lint: $(VENV)/.dev  ## the static checks
 	$(BIN)/pyright --pythonpath $(BIN)/python --warnings
 	$(BIN)/lint-imports
 
-clean:
-	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+wheel: $(VENV)/.dev  ## build the wheel, install it elsewhere, and run the quick tests on it
+	sh tests/integration/on_wheel.sh $(BIN)/python
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "found Python %d.%d, expected 3.11 or later: set PYTHON, as in make PYTHON=python3.12" % v[:2])'
-	$(PYTHON) -m venv $(VENV)
+clean:  ## remove what the other targets have made
+	rm -rf .venv .venv-* build dist .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(VENV)/.demo: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "found Python %d.%d, expected 3.11 or later: name one, as in make PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml $(BIN)/python
+	@echo "Installing healthkit and what the demo needs into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	@touch $@ $(VENV)/.demo
+$(VENV)/.dev: pyproject.toml $(BIN)/python
+	@echo "Installing healthkit and what its tests need into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(VENV)/.demo $@

@@ -45,7 +45,7 @@ class Flight:
     def __init__(self, detour: Detour | None) -> None:
         #: Requests that have entered the app and not left it.
         self.count = 0
-        #: The names of the holds, by an object for each.
+        #: What the holds are called in the log, by an object for each.
         self.holds: dict[object, str] = {}
         #: None: a request costs its count and nothing else.
         self.detour = detour
@@ -68,9 +68,8 @@ class Flight:
 
     def manifest(self) -> str:
         """Say what is on board, for the log: ``2 requests, hold 'checkout job'``."""
-        names = [f"hold {name!r}" for name in sorted(self.holds.values())]
         requests = [f"{self.count} request{'s' * (self.count != 1)}"] if self.count else []
-        return ", ".join([*requests, *names])
+        return ", ".join([*requests, *sorted(self.holds.values())])
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Hold:
         return f"<Hold {self._name!r} {'held' if self._releases else 'free'}>"
 
     def __enter__(self) -> Self:
-        self._releases.append(self._health.life.take(self._name))
+        self._releases.append(self._health.life.take(f"hold {self._name!r}"))
         return self
 
     def __exit__(

@@ -23,6 +23,7 @@ from healthkit._drain import Detour, DrainPlan, Flight, settle
 from healthkit._lifecycle import Event, Lifecycle
 from healthkit._loop import Loop, Tasks
 from healthkit._model import Outcome, Phase, Report
+from healthkit._registry import LIFESPAN
 from healthkit._signals import Gate
 from healthkit._warmup import WorkRun, WorkState
 from healthkit.errors import ConfigError
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from healthkit._warmup import Work
 
 logger = logging.getLogger("healthkit")
-
-#: How the app's own lifespan is called among the start-up work.
-LIFESPAN: Final = "lifespan"
 
 #: Seconds that cancelled work gets to obey at the end; then it is left behind.
 OBEDIENCE: Final = 1.0
@@ -223,10 +221,10 @@ class Life:
         self._changed()
         return True
 
-    def take(self, name: str) -> Callable[[], None]:
+    def take(self, label: str) -> Callable[[], None]:
         """Put a hold on board and return what takes it off. Both are safe in any thread."""
         flight, token = self.flight, object()
-        flight.holds[token] = name
+        flight.holds[token] = label
 
         def release() -> None:
             flight.holds.pop(token, None)
@@ -255,7 +253,7 @@ class Life:
         """Start the callbacks of the drain. Each is a hold, taken before this returns."""
         callbacks = self._registry.callbacks if self._registry is not None else []
         for name, function in callbacks:
-            work = _run_callback(calls, name, function, self.take(name))
+            work = _run_callback(calls, name, function, self.take(f"on_drain {name!r}"))
             tasks.start(work, f"on_drain {name}")
 
     def _terminated(self) -> bool:
@@ -281,10 +279,14 @@ class Life:
         """Serve on for `delay` seconds since the drain began, then let the work in flight end."""
         began = self.lifecycle.entered[Phase.DRAINING]
         plan = DrainPlan(began, delay, self._settings.drain_timeout)
-        left = await settle(plan, self._barrier, _log_waiting)
+        self._log_left(await settle(plan, self._barrier, _log_waiting))
+
+    def _log_left(self, left: str) -> None:
+        """Say what the drain has not waited for any longer."""
         if left:
             line = "drain_timeout of %g s is over with %s still in flight"
-            logger.warning(line, plan.timeout, left, extra={"in_flight": self.in_flight})
+            timeout = self._settings.drain_timeout
+            logger.warning(line, timeout, left, extra={"in_flight": self.in_flight})
 
     def _barrier(self) -> Flight:
         """Return the present flight, and open a new one for what still arrives."""

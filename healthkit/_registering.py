@@ -74,8 +74,9 @@ class Registrar:
             function: what to run.
             name: for answers and the log; the function's own by default.
             timeout: seconds for one attempt; None is no limit.
-            attempts: how often it is tried, with the backoff of `warmup` in between. The failure of
-                the last is final: ``/startupz`` stays 503 and the kubelet restarts the container.
+            attempts: how often it is tried, 1 to 1000, with the backoff of `warmup` in between. The
+                failure of the last is final: ``/startupz`` stays 503 and the kubelet restarts the
+                container.
 
         Raises:
             ConfigError: a parameter is wrong or the name is taken.
@@ -89,7 +90,7 @@ class Registrar:
                 function=function,
                 timeout=_optional("startup timeout", timeout),
                 deadline=None,
-                attempts=_validate.whole("startup attempts", attempts, least=1),
+                attempts=_validate.whole("startup attempts", attempts, least=1, most=1_000),
                 required=True,
             )
             self._open_registry().add(work)
@@ -229,19 +230,39 @@ class Registrar:
 
         return register if function is None else register(function)
 
-    def on_drain(self, function: _Function, /) -> _Function:
+    @overload
+    def on_drain(self, function: _Function, /, *, name: str | None = None) -> _Function: ...
+
+    @overload
+    def on_drain(self, /, *, name: str | None = None) -> Callable[[_Function], _Function]: ...
+
+    def on_drain(
+        self,
+        function: _Function | None = None,
+        /,
+        *,
+        name: str | None = None,
+    ) -> _Function | Callable[[_Function], _Function]:
         """Register a function to call when a drain begins. Decorator or plain call.
 
         Called once per life without arguments, beside the serving; the drain waits for it like for
         a hold. It is called before the app's own shutdown also when nothing but that ends the app.
 
+        Args:
+            function: what to call; a plain one in a thread of healthkit's own.
+            name: for the log; the function's own by default. It need not be unique.
+
         Raises:
             ConfigError: it is no function without required arguments.
         """
-        arguments("on_drain", function, ())
-        callback = (name_of("on_drain", function, None), function)
-        self._open_registry().callbacks.append(callback)
-        return function
+
+        def register(function: _Function) -> _Function:
+            arguments("on_drain", function, ())
+            callback = (name_of("on_drain", function, name), function)
+            self._open_registry().callbacks.append(callback)
+            return function
+
+        return register if function is None else register(function)
 
 
 def _optional(what: str, value: object) -> float | None:

@@ -1,7 +1,7 @@
 """What a user has registered: start-up work, warm-ups, checks, and callbacks of the drain.
 
-A registry is a plain list of frozen values; running them is a life's business. Names are unique
-across all kinds, because answers and log lines call each thing by its name alone.
+A registry is a plain list of frozen values; running them is a life's business. The names of work
+and checks are unique across all kinds, because answers call each thing by its name alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 #: What start-up work and warm-ups may take, in this order.
 OFFERED: Final = ("progress", "state")
+
+#: How the app's own lifespan is called among the start-up work.
+LIFESPAN: Final = "lifespan"
 
 _POSITIONAL: Final = {
     inspect.Parameter.POSITIONAL_ONLY,
@@ -56,9 +59,9 @@ class Registry:
         Raises:
             ConfigError: its name is taken.
         """
-        known = [other.name for other in (*self.startups, *self.warmups)]
+        known = [LIFESPAN, *(other.name for other in (*self.startups, *self.warmups))]
         if item.name in [*known, *(check.name for check in self.checks)]:
-            message = f"name={item.name!r}: is registered already; expected a name of its own for"
+            message = f"name={item.name!r}: is taken already; expected a name of its own for"
             raise ConfigError(f"{message} each, pass name='...'")
         if isinstance(item, Check):
             self.checks.append(item)
@@ -107,7 +110,7 @@ def arguments(what: str, function: object, offered: tuple[str, ...]) -> int:
     if not callable(function):
         message = f"{what}={shown}: expected a function or coroutine function"
         raise ConfigError(message)
-    if any(_is_generator(call) for call in (function, type(function).__call__)):
+    if any(_is_generator(call) for call in (function, type(_unbound(function)).__call__)):
         message = f"{what}: {shown} is a generator; expected a function that does its work"
         raise ConfigError(f"{message} when it is called, without yield")
     try:
@@ -120,6 +123,9 @@ def arguments(what: str, function: object, offered: tuple[str, ...]) -> int:
     for parameter in parameters:
         wanted = parameter.default is required
         left = offered[taken : taken + 1]
+        if parameter.name in offered[taken + 1 :]:
+            message = f"{what}: {shown} takes {parameter.name!r} first; expected"
+            raise ConfigError(f"{message} ({', '.join(all_offered)}) in this order")
         if parameter.kind in _POSITIONAL and left and (wanted or parameter.name in left):
             taken += 1
         elif not wanted and parameter.kind in _POSITIONAL:

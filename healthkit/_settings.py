@@ -62,9 +62,9 @@ class Settings:
 
 
 def _readyz_while_draining(what: str, value: object) -> int:
-    if value not in (200, 503):  # a tuple: what is found need not be hashable
-        raise _validate.refuse(what, value, "503 or 200")
-    return _validate.whole(what, value, least=200)
+    if isinstance(value, int) and value in {200, 503}:
+        return value
+    raise _validate.refuse(what, value, "503 or 200")
 
 
 def _path(what: str, value: object) -> str:
@@ -131,7 +131,9 @@ _WORDS.update({"false": False, "no": False, "off": False, "0": False})
 
 _SECONDS = _Kind(_number, lambda what, value: _validate.seconds(what, value, zero=True))
 _POSITIVE = _Kind(_number, lambda what, value: _validate.seconds(what, value, zero=False))
-_WHOLE = _Kind(_number, lambda what, value: _validate.whole(what, value, least=0))
+_SECONDS_TO_RETRY = _Kind(
+    _number, lambda what, value: _validate.whole(what, value, least=0, most=86_400)
+)
 _FLAG = _Kind(lambda text: _WORDS.get(text.lower(), text), _validate.flag)
 
 #: Every setting that may be a variable; ``HEALTHKIT_DRAIN_DELAY`` is ``drain_delay``.
@@ -142,7 +144,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "readyz_while_draining": _Kind(_number, _readyz_while_draining),
     "paths": _Kind(str, _path_table),
     "reject_while_starting": _FLAG,
-    "retry_after": _WHOLE,
+    "retry_after": _SECONDS_TO_RETRY,
 }
 
 
@@ -164,7 +166,7 @@ def read(code: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
         text = environ.get(variable)
         if text is not None:
             checked[name] = kind.check(variable, kind.from_text(text))
-            notes.append((logging.INFO, f"{variable}={text} is set and wins over the code"))
+            notes.append((logging.INFO, f"{variable}={text!r} is set and wins over the code"))
     notes += _unknown(environ)
     settings = Settings(notes=(), **checked)  # type: ignore[arg-type]  # _KINDS checked each type
     notes += _grace(settings)

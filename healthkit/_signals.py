@@ -53,7 +53,7 @@ class Gate:
         """
         self._began = began
         self._now = now
-        self._server: Callable[[int, FrameType | None], object] | None = None
+        self._server: Callable[[int, FrameType | None], object] = _nobody
         self._closed = False
         self._first: float | None = None
         self._held = False
@@ -99,7 +99,7 @@ class Gate:
         now = self._now()
         if not self._closed:
             # Somebody chained to this handler and calls it still.
-            self._pass_on(signum, frame)
+            self._server(signum, frame)
         elif self._first is None:
             self._first = now
             self._held = True
@@ -108,9 +108,9 @@ class Gate:
         elif now - self._first >= SAME_SIGNAL:
             self.hand_over()
 
-    def _pass_on(self, signum: int, frame: FrameType | None) -> None:
-        if self._server is not None:
-            self._server(signum, frame)
+
+def _nobody(signum: int, frame: FrameType | None) -> None:
+    """Stand for the server of a gate that was never installed."""
 
 
 _gates: Final[weakref.WeakSet[Gate]] = weakref.WeakSet()

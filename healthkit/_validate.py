@@ -39,14 +39,14 @@ def seconds(what: str, value: object, *, zero: bool) -> float:
     return float(value)
 
 
-def whole(what: str, value: object, *, least: int) -> int:
-    """Return `value` as a whole number of at least `least`.
+def whole(what: str, value: object, *, least: int, most: int) -> int:
+    """Return `value` as a whole number from `least` to `most`.
 
     Raises:
         ConfigError: anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise refuse(what, value, f"a whole number, {least} or more")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise refuse(what, value, f"a whole number from {least} to {most}")
     return value
 
 

@@ -6,7 +6,6 @@ failure is final; a warm-up is tried until it succeeds.
 
 from __future__ import annotations
 
-import itertools
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +25,8 @@ logger = logging.getLogger("healthkit")
 FIRST_RETRY: Final = 1.0
 #: Seconds between attempts, at most.
 LONGEST_RETRY: Final = 60.0
+#: What a count without a total is cut at: an answer has 10 KiB for all of them.
+LARGEST_COUNT: Final = 10**15
 #: A line of progress in the log for each tenth of the work.
 LOGGED_STEP: Final = 10
 
@@ -58,8 +59,8 @@ class Progress:
         """
         try:
             percent = None if not total else max(0, min(100, int(100 * done / total)))
-            said = f"{int(done)}" if percent is None else f"{percent} %"
-        except (TypeError, ValueError, OverflowError):
+            said = f"{min(int(done), LARGEST_COUNT)}" if percent is None else f"{percent} %"
+        except (TypeError, ValueError, ArithmeticError):
             logger.debug("%s: progress(%r, %r) is no progress", self._name, done, total)
             return
         if said == self._said:
@@ -141,7 +142,9 @@ class WorkRun:
         """Attempt the work until it is done or has failed for good."""
         arguments = (self.progress, state)[: self.work.takes]
         delays = backoff(rng)
-        for attempt in itertools.count(1):
+        attempt = 0
+        while True:
+            attempt += 1
             self.progress.reset()
             kind, name = self.work.kind, self.work.name
             call = calls.start(self.work.function, *arguments, kind=kind, name=name)

@@ -47,7 +47,7 @@ class HealthMiddleware:
     def __init__(self, app: ASGIApp, *, health: Health) -> None:
         self._app = app
         self._health = health
-        self._paths = health.paths
+        self._paths = dict(health.paths)
 
     def __init_subclass__(cls) -> NoReturn:
         """Refuse subclasses: an override could give a check a way to liveness."""

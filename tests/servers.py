@@ -10,7 +10,7 @@ import httpx
 from asgiref.testing import ApplicationCommunicator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -118,7 +118,7 @@ class _Communicator(Protocol):
 
 
 @asynccontextmanager
-async def lifespan_of(app: ASGIApp, **scope: object) -> AsyncIterator[LifespanServer]:
+async def lifespan_of(app: ASGIApp, **scope: object) -> AsyncGenerator[LifespanServer]:
     """Open a lifespan, be inside it, and close it; each step must be answered within a minute."""
     server = LifespanServer(app, **scope)
     await server.tell("startup")

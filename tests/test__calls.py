@@ -220,10 +220,10 @@ async def test_a_thread_that_hangs_starves_no_other() -> None:
         tasks.start_soon(threads.run, hanging)
         await hanging.started()
         idents = {await threads.run(threading.get_ident) for _ in range(3)}
+        assert len(idents) == 1
+        assert hanging.ident not in idents
         hanging.release.set()
     threads.close()
-    assert len(idents) == 1
-    assert hanging.ident not in idents
 
 
 @in_real_time

@@ -193,7 +193,7 @@ async def test_settings_are_logged_once(
         async with lifespan_of(app):
             pass
     texts = [record.message for record in caplog.records]
-    assert len([text for text in texts if "HEALTHKIT_DRAIN_DELAY=60 is set" in text]) == 1
+    assert len([text for text in texts if "HEALTHKIT_DRAIN_DELAY='60' is set" in text]) == 1
     assert len([text for text in texts if "HEALTHKIT_DRAIN_DELEY" in text]) == 1
     assert len([text for text in texts if "do not fit grace_period" in text]) == 1
 

@@ -18,7 +18,7 @@ from healthkit._lifecycle import Event
 from tests.servers import ask, lifespan_of, plain_app
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from types import FrameType
 
     from starlette.types import Receive, Scope, Send
@@ -53,7 +53,7 @@ async def sleepy_app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def serving(health: Health) -> AsyncIterator[HealthMiddleware]:
+async def serving(health: Health) -> AsyncGenerator[HealthMiddleware]:
     """Serve an app until the phase is serving, and to the end."""
     app = HealthMiddleware(sleepy_app, health=health)
     async with lifespan_of(app):

@@ -1,7 +1,5 @@
 """Registering: decorators, plain calls, and what is refused on the spot."""
 
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 from functools import partial
@@ -166,7 +164,7 @@ def test_a_name_is_taken_once_across_all_kinds(
 ) -> None:
     """The second of a name is refused and leaves no trace."""
     _decorator(registrar, first)(ping)
-    with pytest.raises(ConfigError, match=r"^name='ping': is registered already; "):
+    with pytest.raises(ConfigError, match=r"^name='ping': is taken already; "):
         _decorator(registrar, second)(ping)
     assert _registered(registrar) == [("ping", ping)]
 
@@ -224,8 +222,8 @@ def test_what_is_no_function_is_refused_as_such(registrar: Registrar, kind: str)
     [
         ("startup", "timeout", 0, "seconds as a number above 0 to 86400"),
         ("startup", "timeout", "5", "seconds as a number above 0 to 86400"),
-        ("startup", "attempts", 0, "a whole number, 1 or more"),
-        ("startup", "attempts", None, "a whole number, 1 or more"),
+        ("startup", "attempts", 0, "a whole number from 1 to 1000"),
+        ("startup", "attempts", None, "a whole number from 1 to 1000"),
         ("warmup", "timeout", -1, "seconds as a number above 0 to 86400"),
         ("warmup", "deadline", 0, "seconds as a number above 0 to 86400"),
         ("warmup", "required", "no", "True or False"),

@@ -152,7 +152,7 @@ def test_a_name_is_taken_once_across_all_kinds(first: Work | Check, second: Work
     """An answer calls each thing by its name alone; the first keeps it."""
     registry = Registry()
     registry.add(first)
-    with pytest.raises(ConfigError, match=r"^name='db': is registered already; .*pass name='...'$"):
+    with pytest.raises(ConfigError, match=r"^name='db': is taken already; .*pass name='...'$"):
         registry.add(second)
     assert [*registry.startups, *registry.warmups, *registry.checks] == [first]
 
@@ -294,3 +294,15 @@ def test_a_refusal_shows_nothing_of_what_is_bound(function: object) -> None:
     with pytest.raises(ConfigError, match="^check") as caught:
         arguments("check", function, ())
     assert "hunter2" not in str(caught.value)
+
+
+def test_the_state_does_not_come_first() -> None:
+    """It would get the progress: what it is called is what it means."""
+    with pytest.raises(ConfigError, match=r"takes 'state' first; expected \(progress, state\)"):
+        arguments("warmup", lambda state: state, OFFERED)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+
+
+def test_the_lifespan_has_its_name_already() -> None:
+    """The app's own start-up is said under it."""
+    with pytest.raises(ConfigError, match="^name='lifespan': is taken already"):
+        Registry().add(Check("lifespan", nothing, 1, 1, required=True))

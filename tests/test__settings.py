@@ -1,7 +1,5 @@
 """The settings: from the code, from the environment, and refused when they are wrong."""
 
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 import inspect
@@ -114,7 +112,7 @@ def test_the_environment_wins_and_is_logged(
     wanted = _read().paths if name == "paths" else expected
     assert getattr(found, name) == wanted
     assert type(getattr(found, name)) is type(wanted)
-    assert _lines(found, logging.INFO) == [f"{variable}={text} is set and wins over the code"]
+    assert _lines(found, logging.INFO) == [f"{variable}={text!r} is set and wins over the code"]
 
 
 def test_nothing_is_noted_without_a_reason() -> None:
@@ -163,9 +161,9 @@ def test_the_drain_delay_is_for_kubernetes(
         ("paths", ["/livez"], "a preset (kubernetes) or, in code, a mapping of probe to path"),
         ("reject_while_starting", "no", "True or False"),
         ("reject_while_starting", 0, "True or False"),
-        ("retry_after", -1, "a whole number, 0 or more"),
-        ("retry_after", 5.0, "a whole number, 0 or more"),
-        ("retry_after", True, "a whole number, 0 or more"),
+        ("retry_after", -1, "a whole number from 0 to 86400"),
+        ("retry_after", 5.0, "a whole number from 0 to 86400"),
+        ("retry_after", True, "a whole number from 0 to 86400"),
     ],
 )
 def test_a_wrong_value_in_the_code_is_refused(name: str, value: object, expected: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from healthkit import _signals
 from healthkit._signals import Gate
 
 if TYPE_CHECKING:
@@ -222,14 +223,20 @@ def test_a_child_forked_in_a_thread_has_the_servers_handler() -> None:
     assert in_a_thread(lambda: in_a_child(put_back)) is True
 
 
+def test_what_a_forked_child_does() -> None:
+    """The same, in this process, where it can be looked at."""
+    front = Front()
+    front.gate.install()
+    _signals._open_all()
+    assert signal.getsignal(signal.SIGTERM) == front.server.handle
+
+
 def test_a_gate_is_forgotten_when_nobody_needs_it() -> None:
     """The hook into `fork` can't be taken back, but it keeps no gate alive."""
-    from healthkit._signals import _gates  # noqa: PLC0415  # what is looked into here only
-
     front = Front()
     front.gate.install()
     front.gate.open()
-    before = len(_gates)
+    before = len(_signals._gates)
     del front
     gc.collect()
-    assert len(_gates) < before
+    assert len(_signals._gates) < before

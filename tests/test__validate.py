@@ -79,15 +79,19 @@ def test_seconds_are_in_the_range_or_refused(value: float) -> None:
 
 def test_whole_numbers_are_returned() -> None:
     """The least is allowed."""
-    assert [_validate.whole("attempts", value, least=1) for value in (1, 2, 10**6)] == [1, 2, 10**6]
+    assert [_validate.whole("attempts", value, least=1, most=10**6) for value in (1, 2, 10**6)] == [
+        1,
+        2,
+        10**6,
+    ]
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
+@pytest.mark.parametrize("value", [0, -1, 10**6 + 1, 1.0, True, "1", None])
 def test_what_is_no_whole_number_is_refused(value: object) -> None:
     """Neither are floats without a fraction, nor True."""
-    line = f"^{re.escape(f'attempts={value!r}: expected a whole number, 1 or more')}$"
+    line = f"^{re.escape(f'attempts={value!r}: expected a whole number from 1 to 1000000')}$"
     with pytest.raises(ConfigError, match=line):
-        _validate.whole("attempts", value, least=1)
+        _validate.whole("attempts", value, least=1, most=10**6)
 
 
 def test_flags_are_returned() -> None:

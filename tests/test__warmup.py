@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import random
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import anyio
@@ -213,6 +214,7 @@ async def test_a_kept_deadline_is_not_mentioned(caplog: pytest.LogCaptureFixture
         (-5, 100, "0 %"),
         (1200, None, "1200"),
         (7, 0, "7"),
+        (10**20, None, "1000000000000000"),
     ],
 )
 def test_progress_is_said_in_percent(done: float, total: float | None, said: str) -> None:
@@ -224,7 +226,15 @@ def test_progress_is_said_in_percent(done: float, total: float | None, said: str
 
 @pytest.mark.parametrize(
     ("done", "total"),
-    [("x", 100), (None, 100), (float("nan"), 100), (float("inf"), 100), ("x", None), (1, "y")],
+    [
+        ("x", 100),
+        (None, 100),
+        (float("nan"), 100),
+        (float("inf"), 100),
+        ("x", None),
+        (1, "y"),
+        (Decimal("snan"), 1),
+    ],
 )
 def test_nonsense_is_no_progress(done: object, total: object) -> None:
     """A slip in a report does not fail the work it reports on."""

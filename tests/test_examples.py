@@ -111,7 +111,7 @@ def test_fastapi_does_not_forget_a_mail(
         assert client.post("/orders").status_code == 202
         assert len(module.mails) == 1
     assert not module.mails
-    assert "waiting for hold 'announce', hold 'confirmation mail'" in caplog.text
+    assert "waiting for hold 'confirmation mail', on_drain 'announce'" in caplog.text
     assert "no more work for this pod, please" in caplog.text
 
 

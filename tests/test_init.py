@@ -1,7 +1,5 @@
 """The package itself: importing it costs next to nothing, and every public name is there."""
 
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 import importlib

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
 ROOT: Final = Path(__file__).parents[2]
@@ -43,12 +43,18 @@ class Server:
         target: the app, as uvicorn takes it.
         settings: environment variables for the process.
         heard: called with each line of the process's log.
+        options: more of uvicorn's own, such as ``--loop uvloop``.
     """
 
     def __init__(
-        self, target: str, settings: Mapping[str, str], heard: Callable[[str], None]
+        self,
+        target: str,
+        settings: Mapping[str, str],
+        heard: Callable[[str], None],
+        options: Sequence[str] = (),
     ) -> None:
         self._target = target
+        self._options = options
         self._settings = settings
         self._heard = heard
         self._process: asyncio.subprocess.Process | None = None
@@ -59,7 +65,15 @@ class Server:
     async def __aenter__(self) -> Self:
         options = ["--app-dir", str(ROOT), "--host", "127.0.0.1", "--port", "0", "--workers", "1"]
         self._process = await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", "uvicorn", self._target, *options, "--no-access-log"],
+            *[
+                sys.executable,
+                "-m",
+                "uvicorn",
+                self._target,
+                *options,
+                "--no-access-log",
+                *self._options,
+            ],
             env={**_environment(), **self._settings},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -107,7 +121,11 @@ class Server:
 
     def terminate(self) -> None:
         """Send SIGTERM, as the kubelet does."""
-        self._running().send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._running().send_signal(number)
 
     async def ended(self, within: float) -> int:
         """Wait for the end of the process; return its exit code, -15 for SIGTERM.
