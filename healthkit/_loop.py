@@ -16,15 +16,25 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
+from healthkit.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 
 class Loop:
-    """The running loop, as seen from any thread. Make it inside the loop."""
+    """The running loop, as seen from any thread. Make it inside the loop.
+
+    Raises:
+        ConfigError: no asyncio loop is running.
+    """
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError as exc:
+            message = "no asyncio event loop is running: expected a server on asyncio or uvloop"
+            raise ConfigError(f"{message}; trio is not supported") from exc
         self._thread = threading.get_ident()
 
     def now(self) -> float:

@@ -10,8 +10,13 @@ The server's handler is remembered and put back: nothing of the server is patche
 uvicorn installs its handler with ``signal.signal`` before it opens the lifespan (0.54
 uvicorn/server.py, Server.capture_signals), on every loop, so that chaining is all that it takes.
 
-If nobody in Python handles SIGTERM the gate stays open: there is no graceful end to stand in front
-of. In a forked child the handler is put back: the child's SIGTERM is none of the app's drain.
+The gate stays open where it can't hold the signal back:
+
+- nobody in Python handles SIGTERM: there is no graceful end to stand in front of;
+- the event loop handles it (``loop.add_signal_handler``; granian, gunicorn's own ASGI worker): the
+  loop acts on the byte in its wakeup descriptor, whatever Python handler is installed on top.
+
+In a forked child the handler is put back: the child's SIGTERM is none of the app's drain.
 """
 
 from __future__ import annotations
@@ -70,6 +75,9 @@ class Gate:
         if not callable(server):
             logger.info("nobody handles SIGTERM: it is left alone, health.drain() drains")
             return False
+        if _is_of_a_loop(server):
+            logger.info("the event loop handles SIGTERM: it is left alone, health.drain() drains")
+            return False
         self._server = server
         self._closed = True
         signal.signal(signal.SIGTERM, self._handle)
@@ -109,6 +117,11 @@ class Gate:
             self.hand_over()
 
 
+def _is_of_a_loop(handler: object) -> bool:
+    """Whether `handler` only stands for a loop's own: both loops install a function of theirs."""
+    return getattr(handler, "__module__", "").partition(".")[0] in {"asyncio", "uvloop"}
+
+
 def _nobody(signum: int, frame: FrameType | None) -> None:
     """Stand for the server of a gate that was never installed."""
 
@@ -125,7 +138,8 @@ def _restore_after_fork(gate: Gate) -> None:
 @functools.cache
 def _hook_into_fork() -> None:
     """Register with the interpreter, once per process: a registration can't be taken back."""
-    os.register_at_fork(after_in_child=_open_all)
+    if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+        os.register_at_fork(after_in_child=_open_all)
 
 
 def _open_all() -> None:

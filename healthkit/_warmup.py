@@ -182,6 +182,9 @@ class WorkRun:
         line = "%s %s: attempt %d failed; the next one in %.1f s"
         kind, name = self.work.kind, self.work.name
         logger.warning(line, kind, name, attempt, delay, exc_info=why, extra=self._extra())
+        if not call.ended.is_set():
+            line = "%s %s: attempt %d does not end; the next one has to wait for it"
+            logger.warning(line, kind, name, attempt, extra=self._extra())
         await call.ended.wait()
         await anyio.sleep(delay)
 

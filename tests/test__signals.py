@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
@@ -9,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 
 from healthkit import _signals
 from healthkit._signals import Gate
@@ -151,6 +153,33 @@ def test_there_must_be_a_server_to_stand_in_front_of(handler: signal.Handlers) -
     signal.signal(signal.SIGTERM, handler)
     assert not Gate(lambda: True).install()
     assert signal.getsignal(signal.SIGTERM) is handler
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_loops_own_handler_is_left_alone(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """It would act on the signal at once, whatever Python handler lies on top of it."""
+
+    async def install() -> tuple[bool, bool]:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, lambda: None)
+        before = signal.getsignal(signal.SIGTERM)
+        installed = Gate(lambda: True).install()
+        return installed, signal.getsignal(signal.SIGTERM) == before
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(install()) == (False, True)
+
+
+def test_a_platform_that_does_not_fork_needs_no_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows: developers serve there too."""
+    monkeypatch.delattr(os, "register_at_fork")
+    _signals._hook_into_fork.cache_clear()
+    front = Front()
+    assert front.gate.install()
+    monkeypatch.undo()
+    _signals._hook_into_fork.cache_clear()
 
 
 def in_a_thread(function: Callable[[], object]) -> object:

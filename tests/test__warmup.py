@@ -124,8 +124,8 @@ async def test_each_attempt_has_its_own_timeout_and_progress() -> None:
     assert said == ["", "", ""]
 
 
-async def test_the_next_attempt_waits_for_the_last_to_end() -> None:
-    """An attempt that refuses to be cancelled is never joined by a second one."""
+async def test_the_next_attempt_waits_for_the_last_to_end(caplog: pytest.LogCaptureFixture) -> None:
+    """An attempt that refuses to be cancelled is never joined by a second one; the log says so."""
     running = 0
     most = 0
 
@@ -139,6 +139,7 @@ async def test_the_next_attempt_waits_for_the_last_to_end() -> None:
 
     await perform(a_warmup(function, timeout=1), seconds=1000)
     assert most == 1
+    assert "attempt 1 does not end; the next one has to wait for it" in caplog.text
 
 
 async def test_the_last_failure_of_start_up_work_is_final() -> None:

@@ -1,0 +1,83 @@
+"""The seam to asyncio: the loop as seen from elsewhere, and the tasks of a life."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import anyio
+import pytest
+
+from healthkit import ConfigError
+from healthkit._loop import Loop, Tasks
+
+
+def test_there_must_be_a_loop() -> None:
+    """Under trio, or outside of everything: one line that says what was expected."""
+    with pytest.raises(ConfigError, match="expected a server on asyncio or uvloop"):
+        Loop()
+
+
+async def test_a_callback_comes_from_another_thread() -> None:
+    """It runs on the loop, soon."""
+    loop = Loop()
+    where: list[bool] = []
+    done = anyio.Event()
+
+    def callback() -> None:
+        where.append(loop.is_mine())
+        done.set()
+
+    thread = threading.Thread(target=lambda: where.append(loop.is_mine() or loop.soon(callback)))
+    thread.start()
+    thread.join()
+    await done.wait()
+    assert where == [True, True]
+
+
+def test_a_closed_loop_takes_no_callback() -> None:
+    """And says so, so that nobody waits for it."""
+
+    async def make() -> Loop:
+        assert Loop().is_running_here()
+        return Loop()
+
+    loop = asyncio.run(make())
+    assert loop.is_closed()
+    assert not loop.soon(lambda: None)
+
+
+async def test_tasks_are_kept_until_they_end() -> None:
+    """A task without a reference could be collected in the middle."""
+    tasks = Tasks(Loop())
+    tasks.start(anyio.sleep(1), "nap")
+    tasks.start(anyio.sleep(2), "sleep")
+    assert repr(tasks) == "<Tasks 2>"
+    assert not await tasks.ended(1.5)
+    assert repr(tasks) == "<Tasks 1>"
+    assert await tasks.ended(1)
+    assert await tasks.ended(0)
+
+
+async def test_tasks_are_cancelled_together() -> None:
+    """From any thread; one that refuses is not waited for beyond the limit."""
+    tasks = Tasks(Loop())
+    over = anyio.Event()
+
+    async def stubborn() -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                await anyio.sleep_forever()
+            except asyncio.CancelledError:
+                await over.wait()
+
+    tasks.start(anyio.sleep_forever(), "sleep")
+    refusing = tasks.start(stubborn(), "stubborn")
+    await anyio.sleep(0.1)
+    thread = threading.Thread(target=tasks.cancel)
+    thread.start()
+    thread.join()
+    assert not await tasks.ended(3)
+    assert repr(tasks) == "<Tasks 1>"
+    over.set()
+    await asyncio.wait([refusing])
