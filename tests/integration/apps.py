@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from healthkit import Health, HealthMiddleware
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkContext, ForkServerContext, SpawnContext
 
     from starlette.requests import Request
+    from starlette.websockets import WebSocket
 
 #: What a child does unless it is ended, in seconds.
 CHILD_SLEEPS: Final = 30.0
@@ -32,6 +33,13 @@ async def sleep(request: Request) -> PlainTextResponse:
     """Answer after the seconds in the path."""
     await asyncio.sleep(float(request.path_params["seconds"]))
     return PlainTextResponse("slept")
+
+
+async def echo(websocket: WebSocket) -> None:
+    """Send back what comes."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
 
 
 async def child(request: Request) -> JSONResponse:
@@ -70,6 +78,7 @@ CONTEXTS: Final[Mapping[str, ForkContext | SpawnContext | ForkServerContext]] = 
 ROUTES: Final = [
     Route("/sleep/{seconds}", sleep),
     Route("/child/{method}", child),
+    WebSocketRoute("/echo", echo),
 ]
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(name)s: %(message)s")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from examples.pod.app import SLOW
 from examples.pod.load import Load, Tally
 from examples.pod.server import Server
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 #: Seconds: longer than the Service takes, shorter than what is in flight.
 DRAIN_DELAY: Final = 1.5
 WITHDRAWN_AFTER: Final = 1.1
-#: A 2 s request that arrives then is in flight when the delay is over.
+#: A request for /slow that arrives then is in flight when the delay is over.
 LATE: Final = 0.9
 #: Between two looks at the endpoints, in seconds.
 PROBE_EVERY: Final = 0.05
@@ -40,17 +41,24 @@ class Ending:
     exit_code: int | None = None
     #: When the process was gone.
     took: float = 0.0
-    #: When uvicorn began its own shutdown.
+    #: When uvicorn was heard to begin its own shutdown.
     handed_over: float | None = None
     #: When, and what each endpoint answered; 0 is no answer.
     liveness: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
     readiness: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
     log: list[str] = field(default_factory=list[str])
 
-    def restless(self) -> list[tuple[float, int]]:
-        """Return the looks at liveness that failed before uvicorn closed its port."""
-        closed = self.handed_over if self.handed_over is not None else self.took
-        return [look for look in self.liveness if look[0] < closed - PROBE_EVERY and look[1] != 200]
+    def liveness_failures(self) -> list[tuple[float, int]]:
+        """Return the looks at liveness that failed while the port should have been open.
+
+        It must be until the late request has its answer. Then uvicorn closes it, and nobody is
+        there to answer any more: what is refused from then on is refused to the end.
+        """
+        failed = [look for look in self.liveness if look[1] != 200]
+        tail = self.liveness[self.liveness.index(failed[0]) :] if failed else []
+        if tail != failed:
+            return failed
+        return [look for look in failed if look[0] < LATE + SLOW or look[1] != 0]
 
     def unready_after(self) -> float:
         """Return the moment of the last answer that said ready."""
