@@ -12,9 +12,11 @@ are never more threads than registered plain functions, and one that hangs starv
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import inspect
 import threading
+import time
 from collections import deque
 from functools import partial
 from queue import SimpleQueue
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Final, cast
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from healthkit._loop import Loop, Tasks
 
@@ -41,7 +43,7 @@ def is_async(function: Callable[..., object]) -> bool:
 class _Job:
     """One call in a thread, and how it ended."""
 
-    __slots__ = ("_context", "_function", "ended", "error", "value")
+    __slots__ = ("_context", "_function", "ended", "error", "forsaken", "took", "value")
 
     def __init__(self, function: Callable[[], object]) -> None:
         self._function = function
@@ -49,12 +51,25 @@ class _Job:
         self.ended = anyio.Event()
         self.value: object = None
         self.error: BaseException | None = None
+        #: How long it ran, in seconds; None before its end. The thread's own measure: a loop that
+        #: is busy with something else must not make it late.
+        self.took: float | None = None
+        #: Whether nobody waits for it any more.
+        self.forsaken = False
 
     def execute(self) -> None:
+        """Run, in the thread."""
+        began = time.monotonic()
         try:
             self.value = self._context.run(self._function)
         except BaseException as exc:  # noqa: BLE001  # carried to the task that waits for it
             self.error = exc
+        self.took = time.monotonic() - began
+
+    def discard(self) -> None:
+        """Let go of the result: a coroutine that nobody will await is closed, without a warning."""
+        if inspect.iscoroutine(self.value):
+            self.value.close()
 
 
 class Threads:
@@ -65,14 +80,23 @@ class Threads:
         self._idle: deque[SimpleQueue[_Job | None]] = deque()
         self._closed = False
 
-    async def run(self, function: Callable[[], object]) -> object:
-        """Call `function` in a thread; return or raise what it does.
+    def start(self, function: Callable[[], object]) -> _Job:
+        """Call `function` in a thread, and return at once. On the loop."""
+        job = _Job(function)
+        self._free_thread().put(job)
+        return job
+
+    async def result(self, job: _Job) -> object:
+        """Return or raise what the job's function does.
 
         When the waiting task is cancelled, the thread is left alone to finish or to hang.
         """
-        job = _Job(function)
-        self._free_thread().put(job)
-        await job.ended.wait()
+        try:
+            await job.ended.wait()
+        except BaseException:
+            job.forsaken = True
+            job.discard()
+            raise
         if job.error is not None:
             raise job.error
         return job.value
@@ -97,7 +121,8 @@ class Threads:
         while (job := inbox.get()) is not None:
             job.execute()
             self._idle.append(inbox)
-            self._loop.soon(job.ended.set)
+            if not self._loop.soon(job.ended.set) or job.forsaken:
+                job.discard()
             del job  # an idle thread keeps nothing of the user's alive
             if self._closed:
                 return
@@ -110,7 +135,11 @@ class Call:
         self._function = function
         self._kind = kind
         self._threads = threads
-        self._scope = anyio.CancelScope()
+        self._job: _Job | None = None
+        #: The task that awaits the function's coroutine, while it does.
+        self._awaiting: asyncio.Task[object] | None = None
+        self._late = False
+        self._took = 0.0
         #: Set when the function is over, however it ended.
         self.ended = anyio.Event()
         #: What it raised.
@@ -137,24 +166,48 @@ class Call:
     ) -> BaseException | None:
         """Wait until it ended; return what went wrong, or None.
 
-        After `timeout` seconds it is cancelled and a TimeoutError returned, without waiting for the
-        function to obey: a thread can't be cancelled, and a coroutine may refuse.
+        After `timeout` seconds it is cancelled, once, and a TimeoutError returned, without waiting
+        for the function to obey: a thread can't be cancelled, and a coroutine may refuse, or need
+        its time to give a connection back. Too long is too long also for a coroutine that blocked
+        the loop, so that nobody could interrupt it.
         """
         with anyio.move_on_after(timeout):
             await self.ended.wait()
-        if self.ended.is_set():
+        if self._job is not None and self._job.took is not None and self._awaiting is None:
+            await self.ended.wait()  # the thread is done, its news has yet to come through
+        if timeout is None or (self.ended.is_set() and self._took <= timeout):
             return self.error
-        self._scope.cancel()
+        self._late = True
+        if self._awaiting is not None and not self.ended.is_set():
+            self._awaiting.cancel()
         return TimeoutError(f"no result within {timeout:g} s")
 
     async def _result(self) -> object:
         """Call, and await what is to be awaited: a plain function may return a coroutine too."""
-        in_loop = is_async(self._function)
-        value = self._function() if in_loop else await self._threads.run(self._function)
-        if inspect.isawaitable(value):
-            with self._scope:
-                value = cast("object", await value)
-        return value
+        if is_async(self._function):
+            return await self._awaited(self._function())
+        self._job = self._threads.start(self._function)
+        value = await self._threads.result(self._job)
+        self._took = self._job.took or 0.0
+        return await self._awaited(value) if inspect.isawaitable(value) else value
+
+    async def _awaited(self, value: object) -> object:
+        """Await the coroutine that the function is, or has returned."""
+        if self._late:
+            message = "a coroutine that came too late was not awaited"
+            close: Callable[[], None] = getattr(value, "close", _nothing)
+            close()
+            raise TimeoutError(message)
+        began = anyio.current_time()
+        self._awaiting = asyncio.current_task()
+        try:
+            return await cast("Awaitable[object]", value)
+        finally:
+            self._took += anyio.current_time() - began
+
+
+def _nothing() -> None:
+    """Close what has nothing to close."""
 
 
 class Calls:

@@ -3,23 +3,20 @@
 Owns the count of requests in flight and the holds, both kept by :class:`Flight`, and the arithmetic
 of the drain. It does not know what asked for the drain, nor what follows it.
 
-The surprising fact: a drain does not wait until nothing is in flight. Under steady traffic that
-moment never comes, and the process would sit out its timeout while serving fast requests. It waits
-for what had arrived when the delay was over; whatever comes later is served as well, and the
-server's own graceful shutdown takes care of it. So the count is kept per flight: when the delay is
-over a new flight is opened for what still arrives, and the drain waits for the old one to land.
+The surprising fact: what a drain waits for depends on whether it had a delay. With one, endpoints
+and load balancers were given the time to send traffic elsewhere: the drain waits until nothing is
+in flight, and whatever still arrives is answered too. Without one, nobody was told, traffic goes
+on, and the moment in which nothing is in flight may never come. Then the drain waits for what was
+in flight when it began; a new flight is opened for what arrives later, which is served as well, and
+left to the server's own graceful shutdown.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import anyio
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Detour(StrEnum):
@@ -61,7 +58,7 @@ class Flight:
             self.landing.set()
 
     async def landed(self) -> None:
-        """Wait until nothing of this generation is left."""
+        """Wait until nothing of this generation is left. For one waiter at a time."""
         self.landing = anyio.Event()
         self.left()
         await self.landing.wait()
@@ -91,32 +88,19 @@ class DrainPlan:
         return self.delay_ends + self.timeout
 
 
-async def settle(
-    plan: DrainPlan, barrier: Callable[[], Flight], said: Callable[[str], None]
-) -> str:
-    """Serve on until the delay is over, then wait for what is in flight.
-
-    What has passed since the drain began counts: called after a preStop hook, or a second time,
-    nothing is waited for twice.
-
-    Args:
-        plan: when the drain began and how long it may take.
-        barrier: returns the flight to wait for and opens a new one. Called when the delay is over.
-        said: gets the manifest when there is something to wait for.
+async def land(flight: Flight, deadline: float) -> str:
+    """Wait for what is in flight, until `deadline` on the loop's clock.
 
     Returns:
-        What was still in flight at the deadline; empty if nothing was.
+        What was still in flight then; empty if nothing was.
     """
-    await _sleep_until(plan.delay_ends)
-    flight = barrier()
-    if flight.manifest():
-        said(flight.manifest())
-    with anyio.move_on_after(plan.deadline - anyio.current_time()):
+    with anyio.move_on_after(deadline - anyio.current_time()):
         await flight.landed()
     return flight.manifest()
 
 
-async def _sleep_until(moment: float) -> None:
+async def sleep_until(moment: float) -> None:
+    """Sleep until `moment` on the loop's clock; not at all if it has passed."""
     remaining = moment - anyio.current_time()
     if remaining > 0:
         await anyio.sleep(remaining)

@@ -129,7 +129,7 @@ class Health(Registrar):
         self._version = object()
         self._answers: dict[Probe, tuple[object, _answers.Answer]] = {}
         self._waiters: set[anyio.Event] = set()
-        self._by_lifespan = False
+        self._lifespan_is_open = False
         #: The present life, for the doors; see its module for what may be called from where.
         self.life = self._new_life()
 
@@ -150,7 +150,9 @@ class Health(Registrar):
         in any thread. The reason goes to the log only.
 
         Raises:
-            ConfigError: called from a check: what a check watches must not get containers killed.
+            ConfigError: called from a check, or from a task that one has started: what a check
+                watches must not get containers killed. (A thread that a check starts by itself is
+                not recognised: this guards against mistakes, not against intent.)
         """
         accepted = self.life.fail_liveness()
         line = "liveness failed: %s" if accepted else "liveness failed while ending, ignored: %s"
@@ -159,15 +161,16 @@ class Health(Registrar):
     def pause(self, reason: str) -> None:
         """Take readiness off by hand until `resume`. Safe in any thread.
 
-        The reason goes to the log only. A new lifespan begins unpaused.
+        The reason goes to the log only. It holds for the present life, or for the next one if none
+        has begun; lives after that begin unpaused.
         """
         logger.warning("paused: %s", reason, extra={"reason": reason})
-        self.life.pause(paused=True)
+        self._present_life().pause(paused=True)
 
     def resume(self) -> None:
         """Give readiness back after `pause`. Safe in any thread; harmless when not paused."""
         logger.info("resumed")
-        self.life.pause(paused=False)
+        self._present_life().pause(paused=False)
 
     # -- the drain --------------------------------------------------------------------------------
 
@@ -181,7 +184,7 @@ class Health(Registrar):
 
     async def draining(self) -> None:
         """Wait until a drain begins, for work that wants to end with it. On the app's loop."""
-        await self.life.draining.wait()
+        await self._present_life().draining.wait()
 
     def hold(self, name: str) -> Hold:
         """Make a context manager for work that a drain waits for, up to ``drain_timeout``.
@@ -252,20 +255,29 @@ class Health(Registrar):
 
     def begin(self) -> Life | None:
         """Begin a life for a lifespan; None if another lifespan's life is under way."""
-        if self._by_lifespan and self.life.running:
+        if self._lifespan_is_open and self.life.running:
             logger.warning("a second lifespan on one Health: passed through, nothing begins twice")
             return None
-        self._by_lifespan = True
+        self._lifespan_is_open = True
         return self._begin()
+
+    def lifespan_closed(self) -> None:
+        """Note that the server and the app have nothing more to say to each other."""
+        self._lifespan_is_open = False
 
     def begin_without_lifespan(self) -> None:
         """Begin a life at a request, unless there is one or the server is just ending it."""
-        if self.life.begun and (self.life.running or self.life.is_here):
+        if self.life.running or (self._lifespan_is_open and self.life.is_here):
             return
-        self._by_lifespan = False
         self._begin().app_started({})
 
     # -- inside -----------------------------------------------------------------------------------
+
+    def _present_life(self) -> Life:
+        """Return the life that a condition is about: after the end of one, the next."""
+        if self.phase is Phase.STOPPED and not self._lifespan_is_open:
+            self.life = self._new_life()
+        return self.life
 
     def _begin(self) -> Life:
         if self.life.begun:
@@ -286,7 +298,10 @@ class Health(Registrar):
             return self._registry
         if self.life.open_registry is None:
             message = "registered after start-up: expected before the app's lifespan start-up is"
-            raise ConfigError(f"{message} complete, at import or inside the lifespan function")
+            message += (
+                " complete, at import or inside the lifespan function; and one app per Health"
+            )
+            raise ConfigError(message)
         return self.life.open_registry
 
     def _forget_answers(self) -> None:

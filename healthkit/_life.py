@@ -1,45 +1,38 @@
 """One life of the process: from the start of a lifespan (or the first request) to its end.
 
-Owns the lifecycle, the tasks and threads that run the registered work, the count of what is in
-flight, and the order of things in a drain. A life is used once; the next lifespan gets a new one.
+Owns the lifecycle, the conditions on top of it, the count of what is in flight, and the order of
+things in a drain. A life is used once; the next lifespan gets a new one.
 
-Everything here runs on the life's loop unless a docstring says otherwise. The work runs in a task
-beside the app's lifespan, not inside it: no task group of healthkit ever wraps the app, so that the
-server sees the app's own exceptions.
+Everything here runs on the life's loop unless a docstring says otherwise. The registered work runs
+beside the app's lifespan, not inside it: the server sees the app's own exceptions.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import anyio
 
-from healthkit._calls import CALLED_AS, Calls
-from healthkit._checks import CheckWatch
-from healthkit._drain import Detour, DrainPlan, Flight, settle
+from healthkit._calls import CALLED_AS
+from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
+from healthkit._duties import Duties
 from healthkit._lifecycle import Event, Lifecycle
-from healthkit._loop import Loop, Tasks
+from healthkit._loop import Loop
 from healthkit._model import Outcome, Phase, Report
-from healthkit._registry import LIFESPAN
-from healthkit._signals import Gate
-from healthkit._warmup import WorkRun, WorkState
+from healthkit._registry import LIFESPAN, Registry
+from healthkit._signals import GATE, Keeper
+from healthkit._warmup import WorkState
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from healthkit._registry import Registry
     from healthkit._settings import Settings
-    from healthkit._warmup import Work
 
 logger = logging.getLogger("healthkit")
-
-#: Seconds that cancelled work gets to obey at the end; then it is left behind.
-OBEDIENCE: Final = 1.0
 
 
 class Life:
@@ -68,20 +61,17 @@ class Life:
         self._flights = [self.flight]
         #: Set when the drain begins.
         self.draining = anyio.Event()
-        self._registry: Registry | None = None
+        self._registry = Registry()
+        self.duties = Duties(self._registry, changed, self._proceed)
+        #: The app's own start-up.
         self._app = WorkState.PENDING
-        self._startups: list[WorkRun] = []
-        self._warmups: list[WorkRun] = []
-        self._checks: list[CheckWatch] = []
-        self._tasks: Tasks | None = None
-        self._calls: Calls | None = None
+        self._keeper = Keeper(self._terminated)
         self._ending: asyncio.Task[None] | None = None
-        self._gate = Gate(self._terminated)
         self._paused = False
         self._liveness_failed = False
 
     def __repr__(self) -> str:
-        return f"<Life {self.phase} in_flight={self.in_flight} {self._gate!r}>"
+        return f"<Life {self.phase} in_flight={self.in_flight}>"
 
     # -- what others read -------------------------------------------------------------------------
 
@@ -119,18 +109,17 @@ class Life:
     def report(self) -> Report:
         """Say how things stand. Safe in any thread."""
         lifespan = {self._app: (LIFESPAN,)}
-        watched = [watch for watch in self._checks if watch.check.required]
         return Report(
             phase=self.phase,
             started=self.lifecycle.started,
             warmed=self.lifecycle.warmed,
             liveness_failed=self._liveness_failed,
             paused=self._paused,
-            failed=lifespan.get(WorkState.FAILED, ()) + _said(self._startups, WorkState.FAILED),
-            starting=lifespan.get(WorkState.PENDING, ()) + _said(self._startups, WorkState.PENDING),
-            warming=_said(_required(self._warmups), WorkState.PENDING),
-            failing=tuple(w.check.name for w in watched if w.outcome is Outcome.FAILURE),
-            pending=tuple(w.check.name for w in watched if w.outcome is None),
+            failed=lifespan.get(WorkState.FAILED, ()) + self.duties.failed,
+            starting=lifespan.get(WorkState.PENDING, ()) + self.duties.starting,
+            warming=self.duties.warming,
+            failing=self.duties.required_checks(Outcome.FAILURE),
+            pending=self.duties.required_checks(None),
         )
 
     # -- start ------------------------------------------------------------------------------------
@@ -148,14 +137,14 @@ class Life:
         Args:
             state: the lifespan's state, for the work that takes it.
         """
-        if self._loop is None or self._registry is None or self._app is not WorkState.PENDING:
+        if self._loop is None or self._app is not WorkState.PENDING:
             return
+        GATE.close(self._keeper)
         self._app = WorkState.DONE
-        self._startups = [self._work_run(work) for work in self._registry.startups]
-        self._warmups = [self._work_run(work) for work in self._registry.warmups]
-        self._checks = [CheckWatch(check, self._changed) for check in self._registry.checks]
-        self._gate.install()
-        self._start_work(self._loop, state)
+        self.duties = Duties(self._registry, self._changed, self._proceed)
+        self.duties.start(self._loop, state, torn_down=self.end)
+        if self.draining.is_set():
+            self.duties.call_back(self.take)
         self._proceed()
 
     def app_failed(self) -> None:
@@ -165,37 +154,13 @@ class Life:
             logger.error("the app's lifespan start-up failed: the startup probe never succeeds")
             self._changed()
 
-    def _work_run(self, work: Work) -> WorkRun:
-        return WorkRun(work, changed=self._changed, ended=self._proceed)
-
-    def _start_work(self, loop: Loop, state: object) -> None:
-        rng = random.Random()  # noqa: S311  # jitter is no secret
-        tasks = self._tasks = Tasks(loop)
-        calls = self._calls = Calls(tasks, loop)
-        tasks.start(self._end_with_the_loop(), "life")
-        for run in [*self._startups, *self._warmups]:
-            tasks.start(run.run(calls, state, rng), f"{run.work.kind} {run.work.name}")
-            tasks.start(run.watch_deadline(), f"deadline of {run.work.name}")
-        for watch in self._checks:
-            tasks.start(watch.run(calls, rng), f"check {watch.check.name}")
-        if self.draining.is_set():
-            self._call_back(tasks, calls)
-
-    async def _end_with_the_loop(self) -> None:
-        """End the life when its tasks are cancelled, which a loop does when it is torn down."""
-        try:
-            await anyio.sleep_forever()
-        finally:
-            self.end()
-
     def _proceed(self) -> None:
         """Enter the phases that the finished work allows."""
         if self.phase is Phase.STOPPED:
             return
-        if not self.lifecycle.started and _all_done(self._startups):
+        if not self.lifecycle.started and self.duties.started:
             self._advance(Event.STARTED)
-        warm = _all_done(_required(self._warmups))
-        if self.lifecycle.started and not self.lifecycle.warmed and warm:
+        if self.lifecycle.started and not self.lifecycle.warmed and self.duties.warm:
             self._advance(Event.WARMED)
         self._changed()
 
@@ -223,8 +188,8 @@ class Life:
 
     def take(self, label: str) -> Callable[[], None]:
         """Put a hold on board and return what takes it off. Both are safe in any thread."""
-        flight, token = self.flight, object()
-        flight.holds[token] = label
+        token = object()
+        flight = self._board(token, label)
 
         def release() -> None:
             flight.holds.pop(token, None)
@@ -232,6 +197,15 @@ class Life:
                 self._loop.soon(flight.left)
 
         return release
+
+    def _board(self, token: object, label: str) -> Flight:
+        """File a hold in a flight that is open: the loop may close it while a thread looks away."""
+        while True:
+            flight = self.flight
+            flight.holds[token] = label
+            if flight is self.flight:
+                return flight
+            flight.holds.pop(token, None)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -243,18 +217,9 @@ class Life:
             self._loop.soon(self._begin_drain)
 
     def _begin_drain(self) -> None:
-        if not self._advance(Event.DRAIN_REQUESTED):
-            return
-        self.draining.set()
-        if self._tasks is not None and self._calls is not None:
-            self._call_back(self._tasks, self._calls)
-
-    def _call_back(self, tasks: Tasks, calls: Calls) -> None:
-        """Start the callbacks of the drain. Each is a hold, taken before this returns."""
-        callbacks = self._registry.callbacks if self._registry is not None else []
-        for name, function in callbacks:
-            work = _run_callback(calls, name, function, self.take(f"on_drain {name!r}"))
-            tasks.start(work, f"on_drain {name}")
+        if self._advance(Event.DRAIN_REQUESTED):
+            self.draining.set()
+            self.duties.call_back(self.take)
 
     def _terminated(self) -> bool:
         """Take the first SIGTERM, inside the signal handler; False if the loop is no more."""
@@ -262,68 +227,79 @@ class Life:
 
     def _end_by_signal(self) -> None:
         if self._loop is None or self.phase is Phase.STOPPED:
-            self._gate.hand_over()
-            return
+            return  # the server got its signal when the life left the gate
         logger.info("SIGTERM", extra={"phase": str(self.phase)})
         self._begin_drain()
-        settling = self._settle(self._settings.drain_delay)
-        self._ending = self._loop.spawn(settling, "drain")
+        self._ending = self._loop.spawn(self._settle(), "drain")
         self._ending.add_done_callback(self._settled)
 
     def _settled(self, ending: asyncio.Task[None]) -> None:
-        """Give the server its SIGTERM, unless the loop is being torn down already."""
+        """Give the server its SIGTERM, unless the drain was taken over by the shutdown."""
         if not ending.cancelled():
-            self._gate.hand_over()
+            GATE.finished(self._keeper)
 
-    async def _settle(self, delay: float) -> None:
-        """Serve on for `delay` seconds since the drain began, then let the work in flight end."""
-        began = self.lifecycle.entered[Phase.DRAINING]
-        plan = DrainPlan(began, delay, self._settings.drain_timeout)
-        self._log_left(await settle(plan, self._barrier, _log_waiting))
+    async def _settle(self) -> None:
+        """Serve on until the delay is over, then let the work in flight end."""
+        await sleep_until(self._plan().delay_ends)
+        await self._land()
+
+    async def _land(self) -> None:
+        """Let the work in flight end."""
+        flight = self._landing_flight()
+        if flight.manifest():
+            manifest = flight.manifest()
+            logger.info("waiting for %s", manifest, extra={"waiting_for": manifest})
+        self._log_left(await land(flight, self._plan().deadline))
 
     def _log_left(self, left: str) -> None:
         """Say what the drain has not waited for any longer."""
         if left:
-            line = "drain_timeout of %g s is over with %s still in flight"
-            timeout = self._settings.drain_timeout
-            logger.warning(line, timeout, left, extra={"in_flight": self.in_flight})
+            line = "the drain is over after %g s with %s still in flight"
+            took = self._now() - self.lifecycle.entered[Phase.DRAINING]
+            logger.warning(line, round(took, 1), left, extra={"in_flight": self.in_flight})
 
-    def _barrier(self) -> Flight:
-        """Return the present flight, and open a new one for what still arrives."""
-        landing, self.flight = self.flight, Flight(None)
-        self._flights = [f for f in self._flights if f.manifest()] + [self.flight]
-        self._divert()
+    def _plan(self) -> DrainPlan:
+        """Return the times of the drain. Without SIGTERM there is no delay to be waited for."""
+        delay = self._settings.drain_delay if self._ending is not None else 0.0
+        began = self.lifecycle.entered[Phase.DRAINING]
+        return DrainPlan(began, delay, self._settings.drain_timeout)
+
+    def _landing_flight(self) -> Flight:
+        """Return the flight to wait for: closed to what still arrives, if nobody was told to go."""
+        landing = self.flight
+        if not self._plan().delay:
+            self.flight = Flight(None)
+            self._flights = [f for f in self._flights if f.manifest()] + [self.flight]
+            self._divert()
         return landing
 
     async def stop(self) -> None:
         """End the life in order: the server has closed the lifespan.
 
-        A drain that nobody asked for so far happens now, without its delay: nothing arrives any
-        more. If a drain is cut short by this, whoever did it is in a hurry, and holds don't count.
+        A drain that nobody asked for so far happens now. The server takes no connections any more,
+        so there is no delay, or no rest of it; but work in flight is waited for, unless a second
+        SIGTERM says that somebody is in a hurry.
         """
         if self.phase is Phase.STOPPED:
             return
-        cut_short = self._ending is not None and not self._ending.done()
         self._begin_drain()
-        if not cut_short:
-            await self._settle(0.0)
+        if self._ending is not None:
+            self._ending.cancel()
+        if not self._keeper.hurried:
+            await self._land()
         self.abandon()
-        if self._tasks is not None and not await self._tasks.ended(OBEDIENCE):
-            logger.warning("left behind, for it does not end when cancelled: %r", self._tasks)
+        await self.duties.ended()
 
     def abandon(self) -> None:
         """End the life at once, without waiting for anything. Idempotent."""
-        if self._tasks is not None:
-            self._tasks.cancel()
         if self._ending is not None and self._loop is not None:
             self._loop.soon(self._ending.cancel)
         self.end()
 
     def end(self) -> None:
         """Put back and let go of what the life has. Idempotent, never blocks."""
-        self._gate.open()
-        if self._calls is not None:
-            self._calls.close()
+        GATE.leave(self._keeper)
+        self.duties.cancel()
         self._advance(Event.STOPPED)
 
     # -- helpers ----------------------------------------------------------------------------------
@@ -353,35 +329,3 @@ class Life:
             return Detour.CLOSE
         rejecting = self._settings.reject_while_starting and self.phase is Phase.STARTING
         return Detour.REJECT if rejecting else None
-
-
-def _required(runs: Sequence[WorkRun]) -> list[WorkRun]:
-    return [run for run in runs if run.work.required]
-
-
-def _all_done(runs: Sequence[WorkRun]) -> bool:
-    """Whether nothing is left to do."""
-    return all(run.state is WorkState.DONE for run in runs)
-
-
-def _said(runs: Sequence[WorkRun], state: WorkState) -> tuple[str, ...]:
-    return tuple(str(run) for run in runs if run.state is state)
-
-
-def _log_waiting(manifest: str) -> None:
-    logger.info("waiting for %s", manifest, extra={"waiting_for": manifest})
-
-
-async def _run_callback(
-    calls: Calls,
-    name: str,
-    function: Callable[..., object],
-    release: Callable[[], None],
-) -> None:
-    """Run one callback of the drain to its end."""
-    try:
-        failure = await calls.start(function, kind="on_drain", name=name).failure(None)
-        if failure is not None:
-            logger.error("on_drain %s failed", name, exc_info=failure, extra={"callback": name})
-    finally:
-        release()

@@ -13,8 +13,9 @@ that may follow from what a check does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from healthkit.errors import ConfigError
 
@@ -92,8 +93,26 @@ class Tasks:
         for task in tuple(self._tasks):
             self._loop.soon(task.cancel)
 
+    def forsake(self) -> None:
+        """Close the coroutines that refuse to end, so that they can't keep the loop from closing.
+
+        `asyncio.run` waits for every task it has cancelled. One that swallows its cancellation
+        would keep the process from ever exiting.
+        """
+        for task in tuple(self._tasks):
+            task.add_done_callback(_retrieve)
+            with contextlib.suppress(RuntimeError):  # it swallows everything: nothing can be done
+                cast("Coroutine[object, object, None]", task.get_coro()).close()
+            task.cancel()
+
     async def ended(self, within: float) -> bool:
         """Wait `within` seconds at most for all tasks to end; return whether they have."""
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=within)
         return not self._tasks
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Take note of how a forsaken task ended, so that nobody is told that it was overlooked."""
+    if not task.cancelled():
+        task.exception()

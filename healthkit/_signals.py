@@ -7,10 +7,14 @@ The server's handler is remembered and put back: nothing of the server is patche
 3. When the drain is over, or at a later SIGTERM, the server's handler is restored and the signal
    raised again: from there the server ends as it always does, with its own exit code.
 
+There is one gate per process, and it may have several keepers: an app and one that is mounted in
+it, each with a drain of its own. The first SIGTERM begins all drains at once, and the gate opens
+when the last one is over.
+
 uvicorn installs its handler with ``signal.signal`` before it opens the lifespan (0.54
 uvicorn/server.py, Server.capture_signals), on every loop, so that chaining is all that it takes.
 
-The gate stays open where it can't hold the signal back:
+The gate is not closed where it can't hold the signal back:
 
 - nobody in Python handles SIGTERM: there is no graceful end to stand in front of;
 - the event loop handles it (``loop.add_signal_handler``; granian, gunicorn's own ASGI worker): the
@@ -27,7 +31,6 @@ import os
 import signal
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -41,107 +44,155 @@ logger = logging.getLogger("healthkit")
 SAME_SIGNAL: Final = 1.0
 
 
-class Gate:
-    """Holds SIGTERM back from the server. Install and open it in the main thread."""
+class Keeper:
+    """One who keeps the gate closed: a life with a drain."""
 
-    def __init__(
-        self,
-        began: Callable[[], bool],
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Make a gate that is open.
+    def __init__(self, began: Callable[[], bool]) -> None:
+        """Make a keeper that is nowhere yet.
 
         Args:
             began: called by the first SIGTERM, in the signal handler: it must not block, lock or
-                log. False means that nobody will ever open the gate: the signal passes on.
+                log. False means that it will never be done: its loop is gone.
+        """
+        self.began = began
+        #: Whether its drain is over.
+        self.done = False
+        #: Whether a later SIGTERM has passed the gate: somebody does not want to wait.
+        self.hurried = False
+
+
+class Gate:
+    """Holds SIGTERM back from the server. Everything but `leave` belongs to the main thread."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """Make a gate that is open.
+
+        Args:
             now: a monotonic clock, in seconds.
         """
-        self._began = began
-        self._now = now
-        self._server: Callable[[int, FrameType | None], object] = _nobody
-        self._closed = False
+        self.now = now
+        self._keepers: tuple[Keeper, ...] = ()
+        #: Our handler, where it is installed, and the one that it stands before.
+        self._handler: _Handler | None = None
         self._first: float | None = None
-        self._held = False
 
     def __repr__(self) -> str:
-        return f"<Gate {'closed' if self._closed else 'open'}>"
+        return f"<Gate {'closed' if self._keepers else 'open'}>"
 
-    def install(self) -> bool:
-        """Close the gate; return whether there was a handler to stand in front of."""
+    def close(self, keeper: Keeper) -> bool:
+        """Close the gate, for `keeper` too; return whether there was a handler to stand before."""
         if threading.current_thread() is not threading.main_thread():
             logger.info("not in the main thread: SIGTERM is left alone, health.drain() drains")
             return False
-        server = signal.getsignal(signal.SIGTERM)
-        if not callable(server):
-            logger.info("nobody handles SIGTERM: it is left alone, health.drain() drains")
+        if not self._keepers and not self._install():
             return False
-        if _is_of_a_loop(server):
-            logger.info("the event loop handles SIGTERM: it is left alone, health.drain() drains")
-            return False
-        self._server = server
-        self._closed = True
-        signal.signal(signal.SIGTERM, self._handle)
-        _restore_after_fork(self)
+        self._keepers = (*self._keepers, keeper)
+        if self._first is not None:
+            # Somebody joins while the others end: it drains as well, and holds up nobody.
+            keeper.began()
+            keeper.done = True
         return True
 
-    def hand_over(self) -> None:
-        """Open the gate, and give the server the SIGTERM that was held back, if there was one.
+    def finished(self, keeper: Keeper) -> None:
+        """Note that the drain of `keeper` is over; open the gate if it was the last."""
+        keeper.done = True
+        self._pass_if_done()
 
-        Call it in the main thread: the handler runs before this returns to Python code.
+    def leave(self, keeper: Keeper) -> None:
+        """Forget `keeper`; open the gate if nobody else keeps it. Idempotent.
+
+        A signal that was held back is not lost: the server gets it now. In another thread than the
+        main one the handler stays where it is, and passes everything on.
         """
-        self.open()
-        if self._held:
-            self._held = False
+        self._keepers = tuple(other for other in self._keepers if other is not keeper)
+        self._pass_if_done()
+
+    def hand_over(self) -> None:
+        """Open the gate, and give the server the SIGTERM that was held back, if there was one."""
+        held, self._first = self._first is not None, None
+        self._keepers = ()
+        self._open()
+        if held:
             signal.raise_signal(signal.SIGTERM)
 
-    def open(self) -> None:
-        """Put the server's handler back, if nobody has chained to ours since. Idempotent."""
-        self._closed = False
+    def _install(self) -> bool:
+        server = signal.getsignal(signal.SIGTERM)
+        if not callable(server) or _is_of_a_loop(server):
+            who = "the event loop" if callable(server) else "nobody"
+            logger.info("%s handles SIGTERM: it is left alone, health.drain() drains", who)
+            return False
+        self._first = None
+        handler = self._handler = _Handler(self, server)
+        signal.signal(signal.SIGTERM, handler)
+        _hook_into_fork()
+        return True
+
+    def _open(self) -> None:
+        """Put the server's handler back, if nobody has chained to ours since."""
         if threading.current_thread() is not threading.main_thread():
             return
-        if signal.getsignal(signal.SIGTERM) == self._handle:
-            signal.signal(signal.SIGTERM, self._server)
+        handler = signal.getsignal(signal.SIGTERM)
+        if isinstance(handler, _Handler) and handler is self._handler:
+            signal.signal(signal.SIGTERM, handler.server)
 
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
+    def is_closed_by(self, handler: _Handler) -> bool:
+        """Whether a signal that `handler` gets is to be held back."""
+        return bool(self._keepers) and handler is self._handler
+
+    def take(self) -> None:
         """Take a SIGTERM. Runs between two bytecodes of whatever the main thread is doing."""
-        now = self._now()
-        if not self._closed:
-            # Somebody chained to this handler and calls it still.
-            self._server(signum, frame)
-        elif self._first is None:
+        now = self.now()
+        if self._first is None:
             self._first = now
-            self._held = True
-            if not self._began():
-                self.hand_over()
+            for keeper in self._keepers:
+                keeper.done = not keeper.began()
+            self._pass_if_done()
         elif now - self._first >= SAME_SIGNAL:
+            for keeper in self._keepers:
+                keeper.hurried = True
             self.hand_over()
 
+    def _pass_if_done(self) -> None:
+        if all(keeper.done for keeper in self._keepers):
+            self.hand_over()
 
-def _is_of_a_loop(handler: object) -> bool:
-    """Whether `handler` only stands for a loop's own: both loops install a function of theirs."""
-    return getattr(handler, "__module__", "").partition(".")[0] in {"asyncio", "uvloop"}
-
-
-def _nobody(signum: int, frame: FrameType | None) -> None:
-    """Stand for the server of a gate that was never installed."""
-
-
-_gates: Final[weakref.WeakSet[Gate]] = weakref.WeakSet()
+    def forked(self) -> None:
+        """Be in a forked child: the server's handler is put back, nobody keeps the gate."""
+        self._keepers = ()
+        self._first = None
+        self._open()
 
 
-def _restore_after_fork(gate: Gate) -> None:
-    """See to it that a forked child gets back what `gate` has replaced."""
-    _gates.add(gate)
-    _hook_into_fork()
+class _Handler:
+    """The gate's signal handler, from one closing of the gate to its opening.
+
+    Each closing has its own: somebody may have chained to an earlier one, and calls it still.
+    """
+
+    def __init__(self, gate: Gate, server: Callable[[int, FrameType | None], object]) -> None:
+        self._gate = gate
+        self.server = server
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """Hold the signal back, or pass it on."""
+        if self._gate.is_closed_by(self):
+            self._gate.take()
+        else:
+            self.server(signum, frame)
+
+
+#: The process's own.
+GATE: Final = Gate()
 
 
 @functools.cache
 def _hook_into_fork() -> None:
     """Register with the interpreter, once per process: a registration can't be taken back."""
     if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-        os.register_at_fork(after_in_child=_open_all)
+        os.register_at_fork(after_in_child=GATE.forked)
 
 
-def _open_all() -> None:
-    for gate in list(_gates):
-        gate.open()
+def _is_of_a_loop(handler: object) -> bool:
+    """Whether `handler` only stands for a loop's own: both loops install a function of theirs."""
+    module = getattr(handler, "__module__", None) or ""
+    return module.partition(".")[0] in {"asyncio", "uvloop"}

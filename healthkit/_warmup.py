@@ -59,7 +59,7 @@ class Progress:
         """
         try:
             percent = None if not total else max(0, min(100, int(100 * done / total)))
-            said = f"{min(int(done), LARGEST_COUNT)}" if percent is None else f"{percent} %"
+            said = f"{max(0, min(int(done), LARGEST_COUNT))}" if percent is None else f"{percent} %"
         except (TypeError, ValueError, ArithmeticError):
             logger.debug("%s: progress(%r, %r) is no progress", self._name, done, total)
             return
@@ -78,6 +78,7 @@ class Progress:
         """Forget what the last attempt reported."""
         self._said = ""
         self._logged = 0
+        self._changed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,6 @@ class WorkRun:
         """
         self.work = work
         self.state = WorkState.PENDING
-        #: Whether the deadline has passed while it was pending.
-        self.overdue = False
         self.progress = Progress(work.name, changed)
         self._ended = ended
 
@@ -163,7 +162,6 @@ class WorkRun:
             return
         await anyio.sleep(self.work.deadline)
         if self.state is WorkState.PENDING:
-            self.overdue = True
             line = "%s %s is not done after its deadline of %g s; its attempts go on"
             logger.error(line, self.work.kind, self, self.work.deadline, extra=self._extra())
 

@@ -113,7 +113,10 @@ class HealthMiddleware:
         if scope["type"] == "lifespan":
             life = self._health.begin()
             if life is not None:
-                await _Lifespan(self._app, life, scope, receive, send).run()
+                try:
+                    await _Lifespan(self._app, life, scope, receive, send).run()
+                finally:
+                    self._health.lifespan_closed()
                 return
         else:
             self._health.begin_without_lifespan()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import time
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import anyio
 import anyio.lowlevel
@@ -14,16 +15,23 @@ import pytest
 
 from healthkit._calls import CALLED_AS, Calls, Threads, is_async
 from healthkit._loop import Loop, Tasks
-from tests.virtual import REAL
+from tests.virtual import REAL, stubbornly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from tests.virtual import VirtualLoop
 
 in_real_time = pytest.mark.parametrize("anyio_backend", [REAL], ids=["real"])
 
 
 class Odd(BaseException):
     """As far from Exception as a user can get."""
+
+
+async def in_a_thread(threads: Threads, function: Callable[[], object]) -> object:
+    """Call in a thread; return or raise what it does."""
+    return await threads.result(threads.start(function))
 
 
 class Hanging:
@@ -167,23 +175,96 @@ async def test_a_late_call_has_failed_and_is_cancelled(calls: Calls) -> None:
 
 async def test_a_late_call_that_refuses_to_end_is_not_waited_for(calls: Calls) -> None:
     """`failure` returns at the timeout even if the function swallows its cancellation."""
-    over = anyio.Event()
-
-    async def stubborn() -> None:
-        while not over.is_set():
-            try:
-                await anyio.sleep(60)
-            except asyncio.CancelledError:
-                with anyio.CancelScope(shield=True):
-                    await over.wait()
-
     before = anyio.current_time()
-    call = calls.start(stubborn, kind="check", name="it")
+    call = calls.start(partial(stubbornly, 100), kind="check", name="it")
     assert isinstance(await call.failure(1), TimeoutError)
     assert anyio.current_time() - before == pytest.approx(1)
     assert not call.ended.is_set()
-    over.set()
     await call.ended.wait()
+    assert anyio.current_time() - before == pytest.approx(100)
+
+
+async def test_a_late_call_may_clean_up(calls: Calls) -> None:
+    """It is cancelled once: what it awaits afterwards, to give a connection back, is its own."""
+    steps: list[str] = []
+
+    async def query() -> None:
+        try:
+            await anyio.sleep(1000)
+        finally:
+            await anyio.sleep(5)
+            steps.append("connection given back")
+
+    call = calls.start(query, kind="check", name="it")
+    assert isinstance(await call.failure(1), TimeoutError)
+    await call.ended.wait()
+    assert steps == ["connection given back"]
+
+
+async def test_blocking_the_loop_is_late_as_well(calls: Calls) -> None:
+    """Nobody could interrupt it, but it took too long, and that is a failure."""
+
+    async def block() -> None:
+        loop = cast("VirtualLoop", asyncio.get_running_loop())
+        loop.jump(2)
+
+    assert isinstance(
+        await calls.start(block, kind="check", name="it").failure(1),
+        TimeoutError,
+    )
+    assert await calls.start(block, kind="check", name="it").failure(3) is None
+
+
+@in_real_time
+async def test_a_blocked_loop_makes_no_thread_late(calls: Calls) -> None:
+    """A thread's work is measured in the thread: its news may take longer to come through."""
+    done = threading.Event()
+    call = calls.start(done.set, kind="check", name="it")
+    failure = asyncio.create_task(call.failure(0.05))
+    await anyio.lowlevel.checkpoint()
+    await anyio.lowlevel.checkpoint()
+    assert done.wait(5)
+    time.sleep(0.1)  # noqa: ASYNC251  # the loop is blocked beyond the timeout
+    assert await failure is None
+
+
+@in_real_time
+async def test_a_coroutine_that_comes_too_late_is_not_awaited(calls: Calls) -> None:
+    """The thread took longer than the timeout; what it returned is closed, without a warning."""
+    hanging = Hanging()
+
+    def late() -> object:
+        hanging()
+        return coroutine()
+
+    call = calls.start(late, kind="check", name="it")
+    assert isinstance(await call.failure(0.01), TimeoutError)
+    hanging.release.set()
+    await call.ended.wait()
+    assert str(call.error) == "a coroutine that came too late was not awaited"
+
+
+def test_a_coroutine_that_nobody_waits_for_is_closed() -> None:
+    """A life that ended while the thread ran leaves no warning behind."""
+    for closes_loop_first in (False, True):
+        hanging = Hanging()
+
+        def late(hanging: Hanging = hanging) -> object:
+            hanging()
+            return coroutine()
+
+        async def abandon(hanging: Hanging, late: Callable[[], object], *, wait: bool) -> None:
+            threads = Threads(Loop())
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(in_a_thread, threads, late)
+                await hanging.started()
+                tasks.cancel_scope.cancel()
+            threads.close()
+            if not wait:
+                hanging.ends()
+
+        asyncio.run(abandon(hanging, late, wait=closes_loop_first))
+        hanging.ends()
 
 
 @in_real_time
@@ -217,9 +298,9 @@ async def test_a_thread_that_hangs_starves_no_other() -> None:
     threads = Threads(Loop())
     hanging = Hanging()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(threads.run, hanging)
+        tasks.start_soon(in_a_thread, threads, hanging)
         await hanging.started()
-        idents = {await threads.run(threading.get_ident) for _ in range(3)}
+        idents = {await in_a_thread(threads, threading.get_ident) for _ in range(3)}
         assert len(idents) == 1
         assert hanging.ident not in idents
         hanging.release.set()
@@ -232,7 +313,7 @@ async def test_a_hanging_thread_is_left_behind() -> None:
     threads = Threads(Loop())
     hanging = Hanging()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(threads.run, hanging)
+        tasks.start_soon(in_a_thread, threads, hanging)
         await hanging.started()
         tasks.cancel_scope.cancel()
     threads.close()
@@ -246,7 +327,7 @@ def test_a_thread_outlives_its_loop_without_harm() -> None:
     async def abandon() -> None:
         threads = Threads(Loop())
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(threads.run, hanging)
+            tasks.start_soon(in_a_thread, threads, hanging)
             await hanging.started()
             tasks.cancel_scope.cancel()
         threads.close()

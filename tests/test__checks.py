@@ -14,6 +14,7 @@ from healthkit import CheckFailed, Outcome
 from healthkit._calls import Calls
 from healthkit._checks import Check, CheckWatch
 from healthkit._loop import Loop, Tasks
+from tests.virtual import stubbornly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,8 +114,7 @@ async def test_a_hanging_check_fails_in_time_and_is_not_started_again() -> None:
     async def function() -> None:
         nonlocal runs
         runs += 1
-        with anyio.CancelScope(shield=True):
-            await anyio.sleep(300)
+        await stubbornly(300)
 
     watched = Watched(a_check(function))
     async with anyio.create_task_group() as tasks:

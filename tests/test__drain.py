@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 import anyio
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthkit._drain import Detour, DrainPlan, Flight, settle
+from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
 
 SECONDS = st.floats(0, 86_400)
 
@@ -21,31 +22,20 @@ class Drained(NamedTuple):
     took: float
 
 
-class Airport:
-    """A present flight, those that landed or are landing, and what a drain said about them."""
+async def drain(flight: Flight, plan: DrainPlan) -> Drained:
+    """Drain; return what was left and how long it took."""
+    began = anyio.current_time()
+    await sleep_until(plan.delay_ends)
+    left = await land(flight, plan.deadline)
+    return Drained(left, round(anyio.current_time() - began, 3))
 
-    def __init__(self) -> None:
-        self.flight = Flight(None)
-        self.said: list[str] = []
 
-    def barrier(self) -> Flight:
-        """Open a new flight and return the one before."""
-        landing, self.flight = self.flight, Flight(Detour.CLOSE)
-        return landing
-
-    async def settle(self, plan: DrainPlan) -> Drained:
-        """Drain; return what was left and how long it took."""
-        began = anyio.current_time()
-        left = await settle(plan, self.barrier, self.said.append)
-        return Drained(left, round(anyio.current_time() - began, 3))
-
-    async def request(self, seconds: float) -> None:
-        """Be in flight for some seconds."""
-        flight = self.flight
-        flight.count += 1
-        await anyio.sleep(seconds)
-        flight.count -= 1
-        flight.left()
+async def request(flight: Flight, seconds: float) -> None:
+    """Be in flight for some seconds."""
+    flight.count += 1
+    await anyio.sleep(seconds)
+    flight.count -= 1
+    flight.left()
 
 
 def plan(ago: float = 0, delay: float = 5, timeout: float = 15) -> DrainPlan:
@@ -62,91 +52,69 @@ def test_a_plan_is_in_order(began: float, delay: float, timeout: float) -> None:
 
 async def test_an_idle_app_ends_with_the_delay() -> None:
     """Nothing in flight: the delay is all."""
-    airport = Airport()
-    assert await airport.settle(plan()) == Drained("", 5)
-    assert airport.said == []
+    assert await drain(Flight(None), plan()) == Drained("", 5)
 
 
 @pytest.mark.parametrize("ago", [1, 4.5, 5, 60])
 async def test_time_that_was_already_drained_counts(ago: float) -> None:
     """A SIGTERM after a preStop hook waits only for the rest of the delay."""
-    assert await Airport().settle(plan(ago)) == Drained("", max(0, 5 - ago))
+    assert await drain(Flight(None), plan(ago)) == Drained("", max(0, 5 - ago))
 
 
-async def test_a_drain_waits_for_what_arrived_before_the_delay_was_over() -> None:
-    """Also for a request that arrived in its last moment; it says what it waits for."""
-    airport = Airport()
+async def test_a_drain_waits_until_nothing_is_in_flight() -> None:
+    """Also for a request that arrives when the delay is over."""
+    flight = Flight(None)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(airport.request, 7)
-        tasks.start_soon(airport.request, 2)
-        assert await airport.settle(plan()) == Drained("", 7)
-    assert airport.said == ["1 request"]
-
-
-async def test_a_drain_does_not_wait_for_what_arrives_later() -> None:
-    """Steady traffic never stops; the process ends when the old requests have ended."""
-    airport = Airport()
-
-    async def steady_traffic() -> None:
-        while True:
-            tasks.start_soon(airport.request, 0.5)
-            await anyio.sleep(0.1)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(steady_traffic)
-        drained = await airport.settle(plan())
-        assert drained.left == ""
-        assert 5.3 <= drained.took <= 5.6
-        assert airport.flight.count > 0
-        tasks.cancel_scope.cancel()
+        tasks.start_soon(request, flight, 7)
+        tasks.start_soon(request, flight, 2)
+        asyncio.get_running_loop().call_later(6, tasks.start_soon, request, flight, 3)
+        assert await drain(flight, plan()) == Drained("", 9)
 
 
 async def test_work_in_flight_is_waited_for_until_the_deadline() -> None:
     """After delay and timeout the drain is over, and says what it left behind."""
-    airport = Airport()
-    airport.flight.holds[object()] = "hold 'checkout job'"
+    flight = Flight(None)
+    flight.holds[object()] = "hold 'checkout job'"
     async with anyio.create_task_group() as tasks:
         for _ in range(2):
-            tasks.start_soon(airport.request, 60)
-        drained = await airport.settle(plan())
-        assert drained == Drained("2 requests, hold 'checkout job'", 20)
-        assert airport.said == [drained.left]
+            tasks.start_soon(request, flight, 60)
+        assert await drain(flight, plan()) == Drained("2 requests, hold 'checkout job'", 20)
         tasks.cancel_scope.cancel()
 
 
 async def test_a_drain_past_its_deadline_waits_for_nothing() -> None:
     """However long ago it began."""
-    airport = Airport()
-    airport.flight.count = 1
-    assert await airport.settle(plan(ago=1000)) == Drained("1 request", 0)
+    flight = Flight(None)
+    flight.count = 1
+    assert await drain(flight, plan(ago=1000)) == Drained("1 request", 0)
 
 
 async def test_a_hold_delays_like_a_request() -> None:
     """And the drain ends with the last of the two kinds."""
-    airport = Airport()
+    flight = Flight(None)
     token = object()
-    flight = airport.flight
-    flight.holds[token] = "job"
+    flight.holds[token] = "hold 'job'"
+
+    async def job() -> None:
+        await anyio.sleep(8)
+        flight.holds.pop(token)
+        flight.left()
+
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(airport.request, 6)
-
-        async def job() -> None:
-            await anyio.sleep(8)
-            flight.holds.pop(token)
-            flight.left()
-
+        tasks.start_soon(request, flight, 6)
         tasks.start_soon(job)
-        assert await airport.settle(plan()) == Drained("", 8)
+        assert await drain(flight, plan()) == Drained("", 8)
 
 
-async def test_settling_can_be_cancelled_in_the_middle() -> None:
-    """Whoever waits for the drain may stop waiting; the flight is unharmed."""
-    airport = Airport()
-    airport.flight.count = 1
-    with anyio.move_on_after(6) as scope:
-        await airport.settle(plan())
-    assert scope.cancelled_caught
-    assert await airport.settle(plan(ago=10, timeout=0)) == Drained("", 0)
+async def test_landing_can_be_cancelled_in_the_middle() -> None:
+    """Whoever waits may stop waiting; the flight is unharmed, and can be waited for again."""
+    flight = Flight(None)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(request, flight, 8)
+        with anyio.move_on_after(6) as scope:
+            await drain(flight, plan())
+        assert scope.cancelled_caught
+        assert await drain(flight, plan(ago=6)) == Drained("", 2)
 
 
 def test_a_flight_shows_its_state() -> None:

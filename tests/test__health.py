@@ -215,7 +215,7 @@ async def test_what_is_registered_in_a_lifespan_belongs_to_it() -> None:
         async with lifespan_of(middleware):
             await anyio.sleep(0.1)
             assert health.life.report().failing == ()
-            assert [watch.check.name for watch in health.life._checks] == ["pool"]
+            assert [watch.check.name for watch in health.life.duties.checks] == ["pool"]
             with pytest.raises(ConfigError, match=re.escape("registered after start-up")):
                 health.check(anyio.lowlevel.checkpoint, name="late")
     health.check(anyio.lowlevel.checkpoint, name="for-all-lives-to-come")
@@ -245,3 +245,23 @@ def test_an_illegal_event_changes_nothing() -> None:
     with pytest.raises(LifecycleError, match="warmed while starting"):
         lifecycle.advance(Event.WARMED, 1)
     assert repr(lifecycle) == "<Lifecycle starting>"
+
+
+async def test_a_condition_between_lives_is_about_the_next() -> None:
+    """A pause is kept for it, and a drain is waited for in it."""
+    health = Health()
+    app = HealthMiddleware(plain_app, health=health)
+    async with lifespan_of(app):
+        pass
+    waiting = asyncio.create_task(health.draining())
+    health.pause("maintenance")
+    async with lifespan_of(app):
+        await anyio.sleep(0.1)
+        assert not waiting.done()
+        assert (await ask(app, "/readyz")).text == "paused\n"
+        health.resume()
+        assert (await ask(app, "/readyz")).text == "ok\n"
+    await waiting
+    async with lifespan_of(app):
+        await health.wait_for("serving")
+        assert (await ask(app, "/readyz")).text == "ok\n"

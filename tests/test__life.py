@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,8 +15,11 @@ import anyio.lowlevel
 import pytest
 
 from healthkit import Health, HealthMiddleware, Phase
+from healthkit._drain import Flight
 from healthkit._lifecycle import Event
+from healthkit._signals import GATE
 from tests.servers import ask, lifespan_of, plain_app
+from tests.virtual import stubbornly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -59,6 +63,11 @@ async def serving(health: Health) -> AsyncGenerator[HealthMiddleware]:
     async with lifespan_of(app):
         await health.wait_for("serving")
         yield app
+
+
+def healthkits_tasks() -> list[asyncio.Task[object]]:
+    """Return what healthkit runs on this loop."""
+    return [task for task in asyncio.all_tasks() if task.get_name().startswith("healthkit")]
 
 
 def terminate() -> float:
@@ -111,7 +120,7 @@ async def test_a_second_sigterm_passes_straight_through(
 ) -> None:
     """A second later it is meant; until then it is the same."""
     health = Health(drain_delay=60)
-    monkeypatch.setattr(health.life._gate, "_now", anyio.current_time)
+    monkeypatch.setattr(GATE, "now", anyio.current_time)
     async with serving(health):
         terminate()
         await anyio.sleep(0.5)
@@ -138,7 +147,7 @@ async def test_work_in_flight_is_given_up_at_the_drain_timeout(
             sent = terminate()
             await anyio.sleep(10)
         assert server.terminated == [pytest.approx(sent + 4)]
-        line = "drain_timeout of 3 s is over with 1 request, hold 'checkout job' still in flight"
+        line = "the drain is over after 4 s with 1 request, hold 'checkout job' still in flight"
         assert line in [record.message for record in caplog.records]
         slow.cancel()
         await asyncio.wait([slow])
@@ -230,18 +239,101 @@ async def test_a_shutdown_that_comes_at_once_still_calls_back() -> None:
     assert called == ["consumer"]
 
 
-async def test_a_shutdown_in_the_middle_of_a_drain_is_not_held_up(server: Server) -> None:
-    """Ctrl-C during the drain: whoever does that is in a hurry."""
+async def test_a_shutdown_in_the_middle_of_a_drain_ends_its_delay(server: Server) -> None:
+    """Ctrl-C, or a recycled worker: what is in flight is waited for, the delay is not.
+
+    The signal that was held back reaches the server, for its exit code.
+    """
     health = Health(drain_delay=60)
     async with serving(health):
-        await health.hold("job").__aenter__()
+        hold = health.hold("job")
+        await hold.__aenter__()
         terminate()
         await anyio.sleep(1)
         before = anyio.current_time()
-    assert anyio.current_time() == pytest.approx(before)
+        asyncio.get_running_loop().call_later(3, hold.__exit__, None, None, None)
+    assert anyio.current_time() == pytest.approx(before + 3)
     assert health.phase is Phase.STOPPED
-    assert server.terminated == []
+    assert len(server.terminated) == 1
     assert signal.getsignal(signal.SIGTERM) == server.handle
+
+
+async def test_a_hold_that_is_taken_late_is_waited_for(server: Server) -> None:
+    """Until the deadline of the drain, also when the server has its signal already."""
+    health = Health(drain_delay=3, drain_timeout=3)
+    async with serving(health):
+        sent = terminate()
+        await anyio.sleep(3.5)
+        assert server.terminated == [pytest.approx(sent + 3)]
+        hold = health.hold("job")
+        await hold.__aenter__()
+        asyncio.get_running_loop().call_later(1.5, hold.__exit__, None, None, None)
+    assert anyio.current_time() == pytest.approx(sent + 5)
+
+
+async def test_what_arrives_after_the_delay_is_answered(server: Server) -> None:
+    """While something is in flight the server does not stop accepting, up to the deadline."""
+    health = Health(drain_delay=1)
+    async with serving(health) as app:
+        early = asyncio.create_task(ask(app, "/3"))
+        await anyio.sleep(0.1)
+        sent = terminate()
+        await anyio.sleep(2)
+        late = asyncio.create_task(ask(app, "/6"))
+        await anyio.sleep(10)
+        assert server.terminated == [pytest.approx(sent + 8)]
+        assert (await early).status == (await late).status == 200
+
+
+async def test_without_a_delay_steady_traffic_does_not_keep_it_from_ending(server: Server) -> None:
+    """Nobody was told to go elsewhere: what was in flight is waited for, what comes later not."""
+    health = Health()
+    async with serving(health) as app:
+        requests: list[asyncio.Task[object]] = []
+
+        async def steady_traffic() -> None:
+            while True:
+                requests.append(asyncio.create_task(ask(app, "/0.5")))
+                await anyio.sleep(0.1)
+
+        traffic = asyncio.create_task(steady_traffic())
+        await anyio.sleep(1.05)
+        sent = terminate()
+        await anyio.sleep(1)
+        assert server.terminated == [pytest.approx(sent + 0.5, abs=0.11)]
+        assert health.life.in_flight > 0
+        traffic.cancel()
+        await asyncio.wait([traffic, *requests])
+
+
+async def test_two_apps_in_one_process_drain_at_once(server: Server) -> None:
+    """One mounted in the other, each with its own health: the delay is not paid twice."""
+    outer, inner = Health(drain_delay=5), Health(drain_delay=2)
+    async with serving(outer), serving(inner):
+        sent = terminate()
+        await anyio.sleep(0.1)
+        assert (outer.phase, inner.phase) == (Phase.DRAINING, Phase.DRAINING)
+        await anyio.sleep(10)
+        assert server.terminated == [pytest.approx(sent + 5)]
+
+
+def test_a_hold_is_never_filed_in_a_closed_flight() -> None:
+    """The loop may close the flight while another thread is about to take a hold."""
+    life = Health().life
+
+    class Closing(dict[object, str]):
+        """A flight's holds; the flight is closed while the first one is filed."""
+
+        def __setitem__(self, token: object, label: str) -> None:
+            super().__setitem__(token, label)
+            life.flight = Flight(None)
+
+    closed = life.flight
+    closed.holds = Closing()
+    release = life.take("hold 'job'")
+    assert (closed.manifest(), life.flight.manifest()) == ("", "hold 'job'")
+    release()
+    assert life.flight.manifest() == ""
 
 
 async def test_a_signal_that_crosses_the_end_is_passed_on(server: Server) -> None:
@@ -255,40 +347,53 @@ async def test_a_signal_that_crosses_the_end_is_passed_on(server: Server) -> Non
     assert len(server.terminated) == 1
 
 
-async def test_a_drain_that_is_torn_down_gives_the_server_nothing(server: Server) -> None:
-    """When the loop ends its tasks, the server is past its own end."""
+async def test_a_loop_that_is_torn_down_loses_no_signal(server: Server) -> None:
+    """Its life ends with its tasks, and the server gets what was held back."""
     health = Health(drain_delay=60)
-    async with serving(health):
-        terminate()
-        await anyio.sleep(1)
-        ending = health.life._ending
-        assert ending is not None
-        ending.cancel()
-        await asyncio.wait([ending])
-    assert server.terminated == []
+    app = HealthMiddleware(plain_app, health=health)
+    await ask(app)
+    terminate()
+    await anyio.sleep(1)
+    for task in healthkits_tasks():
+        task.cancel()
+    await anyio.sleep(0.1)
+    assert health.phase is Phase.STOPPED
+    assert len(server.terminated) == 1
+    assert signal.getsignal(signal.SIGTERM) == server.handle
 
 
-async def test_what_refuses_to_end_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
-    """A check that swallows its cancellation can't hold up the exit for more than a second."""
+async def test_what_refuses_to_end_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """A check that swallows its cancellation can't keep the process from exiting."""
     health = Health()
-    over = anyio.Event()
+    health.check(partial(stubbornly, 3600), name="stubborn")
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        await anyio.sleep(0.1)
+        before = anyio.current_time()
+    assert anyio.current_time() == pytest.approx(before + 1, abs=0.01)
+    assert "does not end when it is cancelled, and is closed: <Tasks 1>" in caplog.text
+    assert healthkits_tasks() == []
+
+
+async def test_what_refuses_even_that_is_left_behind() -> None:
+    """A function that swallows everything is left alone in the end; the shutdown goes on."""
+    health = Health()
 
     @health.check
-    async def stubborn() -> None:
-        while not over.is_set():
+    async def deaf() -> None:
+        for _ in range(10):
             try:
                 await anyio.sleep(3600)
-            except asyncio.CancelledError:
-                with anyio.CancelScope(shield=True):
-                    await over.wait()
+            except BaseException:  # noqa: BLE001, S112  # the point
+                continue
 
     async with lifespan_of(HealthMiddleware(plain_app, health=health)):
         await anyio.sleep(0.1)
         before = anyio.current_time()
-    assert anyio.current_time() == pytest.approx(before + 1)
-    assert "left behind" in caplog.text
-    over.set()
-    await anyio.lowlevel.checkpoint()
+    assert anyio.current_time() - before < 1.2
+    for _ in range(10):
+        for task in healthkits_tasks():
+            task.cancel()
+        await anyio.sleep(0.1)
 
 
 async def test_a_drain_from_another_thread_begins_on_the_loop() -> None:
@@ -371,9 +476,9 @@ async def test_a_phase_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_life_shows_its_state() -> None:
     """In one line."""
     life = Health().life
-    assert repr(life) == "<Life starting in_flight=0 <Gate open>>"
+    assert repr(life) == "<Life starting in_flight=0>"
     life.lifecycle.advance(Event.DRAIN_REQUESTED, 0)
-    assert repr(life) == "<Life draining in_flight=0 <Gate open>>"
+    assert repr(life) == "<Life draining in_flight=0>"
 
 
 async def test_optional_work_holds_up_nothing() -> None:

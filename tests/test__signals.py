@@ -7,13 +7,16 @@ import gc
 import os
 import signal
 import threading
+import weakref
+from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 import uvloop
 
 from healthkit import _signals
-from healthkit._signals import Gate
+from healthkit._signals import GATE, Gate, Keeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,19 +46,25 @@ class Watch:
 
 
 class Front:
-    """A server, a gate in front of it, and what the gate began."""
+    """A server, a gate in front of it, and the one who keeps it closed."""
 
-    def __init__(self, *, loop_is_alive: bool = True) -> None:
+    def __init__(self, *, loop_is_alive: bool = True, gate: Gate | None = None) -> None:
         self.server = Server()
         signal.signal(signal.SIGTERM, self.server.handle)
         self.watch = Watch()
         self.began = 0
         self._loop_is_alive = loop_is_alive
-        self.gate = Gate(self._begin, self.watch.now)
+        self.gate = gate or Gate(self.watch.now)
+        self.keeper = Keeper(self.begin)
 
-    def _begin(self) -> bool:
+    def begin(self) -> bool:
+        """Count, and say whether the drain will ever be over."""
         self.began += 1
         return self._loop_is_alive
+
+    def close(self) -> bool:
+        """Close the gate."""
+        return self.gate.close(self.keeper)
 
 
 @pytest.fixture(autouse=True)
@@ -73,11 +82,11 @@ def terminate() -> None:
 def test_the_first_signal_begins_the_drain_and_is_held_back() -> None:
     """The server does not see it before the drain is over; then it gets exactly one."""
     front = Front()
-    assert front.gate.install()
+    assert front.close()
     assert repr(front.gate) == "<Gate closed>"
     terminate()
     assert (front.began, front.server.got) == (1, 0)
-    front.gate.hand_over()
+    front.gate.finished(front.keeper)
     assert (front.began, front.server.got) == (1, 1)
     assert repr(front.gate) == "<Gate open>"
     assert signal.getsignal(signal.SIGTERM) == front.server.handle
@@ -86,7 +95,7 @@ def test_the_first_signal_begins_the_drain_and_is_held_back() -> None:
 def test_signals_within_a_second_are_one() -> None:
     """A process group delivers two; that must not cut the drain short."""
     front = Front()
-    front.gate.install()
+    front.close()
     for _ in range(3):
         terminate()
         front.watch.moment += 0.49
@@ -96,21 +105,21 @@ def test_signals_within_a_second_are_one() -> None:
 def test_a_later_signal_passes_straight_through() -> None:
     """Whoever repeats himself is in a hurry; from then on the server has the signal to itself."""
     front = Front()
-    front.gate.install()
+    front.close()
     terminate()
     front.watch.moment += 1
     terminate()
     assert (front.began, front.server.got) == (1, 1)
     terminate()
     assert (front.began, front.server.got) == (1, 2)
-    front.gate.hand_over()
+    front.gate.finished(front.keeper)
     assert front.server.got == 2
 
 
 def test_a_signal_without_a_loop_passes_straight_through() -> None:
     """Nobody would ever open the gate."""
     front = Front(loop_is_alive=False)
-    front.gate.install()
+    front.close()
     terminate()
     assert front.server.got == 1
 
@@ -118,18 +127,18 @@ def test_a_signal_without_a_loop_passes_straight_through() -> None:
 def test_opening_puts_the_server_back_and_gives_it_nothing() -> None:
     """A life that ends without a signal leaves the server as it was. Again is harmless."""
     front = Front()
-    front.gate.install()
+    front.close()
     for _ in range(2):
-        front.gate.open()
+        front.gate.leave(front.keeper)
         assert signal.getsignal(signal.SIGTERM) == front.server.handle
-    front.gate.hand_over()
+    front.gate.finished(front.keeper)
     assert front.server.got == 0
 
 
 def test_a_handler_that_was_chained_on_top_stays() -> None:
     """What somebody else has installed since is not taken away; the gate passes on to below."""
     front = Front()
-    front.gate.install()
+    front.close()
     below = signal.getsignal(signal.SIGTERM)
     assert callable(below)
     seen: list[int] = []
@@ -141,7 +150,7 @@ def test_a_handler_that_was_chained_on_top_stays() -> None:
     signal.signal(signal.SIGTERM, on_top)
     terminate()
     assert (front.began, front.server.got) == (1, 0)
-    front.gate.hand_over()
+    front.gate.finished(front.keeper)
     assert seen == [signal.SIGTERM] * 2
     assert front.server.got == 1
     assert signal.getsignal(signal.SIGTERM) is on_top
@@ -151,7 +160,7 @@ def test_a_handler_that_was_chained_on_top_stays() -> None:
 def test_there_must_be_a_server_to_stand_in_front_of(handler: signal.Handlers) -> None:
     """Without a handler in Python the signal is left alone."""
     signal.signal(signal.SIGTERM, handler)
-    assert not Gate(lambda: True).install()
+    assert not Gate().close(Keeper(lambda: True))
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
@@ -165,7 +174,7 @@ def test_a_loops_own_handler_is_left_alone(
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, lambda: None)
         before = signal.getsignal(signal.SIGTERM)
-        installed = Gate(lambda: True).install()
+        installed = Gate().close(Keeper(lambda: True))
         return installed, signal.getsignal(signal.SIGTERM) == before
 
     with asyncio.Runner(loop_factory=factory) as runner:
@@ -177,7 +186,7 @@ def test_a_platform_that_does_not_fork_needs_no_hook(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr(os, "register_at_fork")
     _signals._hook_into_fork.cache_clear()
     front = Front()
-    assert front.gate.install()
+    assert front.close()
     monkeypatch.undo()
     _signals._hook_into_fork.cache_clear()
 
@@ -194,15 +203,15 @@ def in_a_thread(function: Callable[[], object]) -> object:
 def test_only_the_main_thread_can_close_the_gate() -> None:
     """An app in another thread is not refused, its SIGTERM is left alone."""
     front = Front()
-    assert in_a_thread(front.gate.install) is False
+    assert in_a_thread(front.close) is False
     assert signal.getsignal(signal.SIGTERM) == front.server.handle
 
 
 def test_a_gate_that_was_opened_in_another_thread_lets_everything_pass() -> None:
     """The handler can't be put back there, so it passes on."""
     front = Front()
-    front.gate.install()
-    in_a_thread(front.gate.open)
+    front.close()
+    in_a_thread(lambda: front.gate.leave(front.keeper))
     terminate()
     assert (front.began, front.server.got) == (0, 1)
 
@@ -227,8 +236,8 @@ def in_a_child(test: Callable[[], bool]) -> bool:
 @beside_threads
 def test_a_forked_child_has_the_servers_handler() -> None:
     """As without healthkit; the parent's gate stays closed."""
-    front = Front()
-    front.gate.install()
+    front = Front(gate=GATE)
+    front.close()
 
     def put_back() -> bool:
         terminate()
@@ -238,34 +247,114 @@ def test_a_forked_child_has_the_servers_handler() -> None:
     assert in_a_child(put_back)
     terminate()
     assert (front.began, front.server.got) == (1, 0)
+    front.gate.leave(front.keeper)
 
 
 @beside_threads
 def test_a_child_forked_in_a_thread_has_the_servers_handler() -> None:
     """The thread that forks is the child's main thread."""
-    front = Front()
-    front.gate.install()
+    front = Front(gate=GATE)
+    front.close()
 
     def put_back() -> bool:
         return signal.getsignal(signal.SIGTERM) == front.server.handle
 
     assert in_a_thread(lambda: in_a_child(put_back)) is True
+    front.gate.leave(front.keeper)
 
 
 def test_what_a_forked_child_does() -> None:
     """The same, in this process, where it can be looked at."""
     front = Front()
-    front.gate.install()
-    _signals._open_all()
+    front.close()
+    front.gate.forked()
     assert signal.getsignal(signal.SIGTERM) == front.server.handle
 
 
-def test_a_gate_is_forgotten_when_nobody_needs_it() -> None:
-    """The hook into `fork` can't be taken back, but it keeps no gate alive."""
+def test_a_gate_may_have_several_keepers() -> None:
+    """An app and one mounted in it: both drain at once, the last to finish opens the gate."""
     front = Front()
-    front.gate.install()
-    front.gate.open()
-    before = len(_signals._gates)
+    inner = Keeper(front.begin)
+    front.close()
+    front.gate.close(inner)
+    terminate()
+    assert (front.began, front.server.got) == (2, 0)
+    front.gate.finished(inner)
+    assert front.server.got == 0
+    front.gate.finished(front.keeper)
+    assert (front.began, front.server.got) == (2, 1)
+
+
+def test_one_who_leaves_does_not_hold_up_the_others() -> None:
+    """The gate opens when those who are left are done."""
+    front = Front()
+    inner = Keeper(front.begin)
+    front.close()
+    front.gate.close(inner)
+    terminate()
+    front.gate.finished(front.keeper)
+    front.gate.leave(inner)
+    assert front.server.got == 1
+
+
+def test_one_who_comes_while_the_gate_is_held_drains_too() -> None:
+    """And holds up nobody."""
+    front = Front()
+    late = Keeper(front.begin)
+    front.close()
+    terminate()
+    front.gate.close(late)
+    assert front.began == 2
+    front.gate.finished(front.keeper)
+    assert front.server.got == 1
+
+
+def test_everybody_learns_of_the_hurry() -> None:
+    """A later signal is for all; the next closing knows nothing of it."""
+    front = Front()
+    inner = Keeper(front.begin)
+    front.close()
+    front.gate.close(inner)
+    terminate()
+    assert not front.keeper.hurried
+    front.watch.moment += 2
+    terminate()
+    assert (front.keeper.hurried, inner.hurried) == (True, True)
+
+
+def test_a_gate_can_be_closed_again_above_a_chained_handler() -> None:
+    """The earlier handler still passes on to the server that it stood before."""
+    front = Front()
+    front.close()
+    below = signal.getsignal(signal.SIGTERM)
+    assert callable(below)
+    signal.signal(signal.SIGTERM, partial(below))
+    front.gate.leave(front.keeper)
+    again = Keeper(front.begin)
+    front.gate.close(again)
+    terminate()
+    assert (front.began, front.server.got) == (1, 0)
+    front.gate.finished(again)
+    assert (front.began, front.server.got) == (1, 1)
+
+
+def test_any_callable_may_be_the_servers_handler() -> None:
+    """Also one that belongs to no module."""
+    front = Front()
+    got: SimpleQueue[int] = SimpleQueue()
+    signal.signal(signal.SIGTERM, got.put)
+    assert front.close()
+    terminate()
+    front.gate.finished(front.keeper)
+    assert got.get_nowait() == signal.SIGTERM
+
+
+def test_a_gate_is_left_with_nobody() -> None:
+    """The gate is the process's own and lives on, but it keeps no life alive."""
+    front = Front()
+    keeper = weakref.ref(front.keeper)
+    front.close()
+    front.gate.leave(front.keeper)
     del front
     gc.collect()
-    assert len(_signals._gates) < before
+    assert keeper() is None

@@ -152,7 +152,8 @@ async def test_a_final_failure_of_start_up_work_is_told() -> None:
 
 async def test_the_wire_shape_of_an_answer() -> None:
     """Small, complete, not to be kept or guessed at."""
-    app = HealthMiddleware(plain_app, health=Health(retry_after=7))
+    health = Health(retry_after=7)
+    app = HealthMiddleware(plain_app, health=health)
     async with lifespan_of(app):
         good = await ask(app, "/readyz")
         assert good.headers == {
@@ -162,7 +163,8 @@ async def test_the_wire_shape_of_an_answer() -> None:
             b"x-content-type-options": b"nosniff",
         }
         assert good.text == "ok\n"
-    bad = await ask(app, "/readyz")
+        health.pause("to see the other one")
+        bad = await ask(app, "/readyz")
     assert bad.headers[b"retry-after"] == b"7"
 
 
@@ -738,16 +740,35 @@ def test_a_loop_that_was_closed_under_its_life_is_noticed(caplog: pytest.LogCapt
                 cast("Coroutine[object, object, None]", task.get_coro()).close()
 
 
-async def test_a_straggler_after_the_end_begins_nothing() -> None:
-    """A request that the server delivers after its own shutdown is served, and that is all."""
+async def test_a_straggler_in_the_shutdown_begins_nothing() -> None:
+    """A request that the server delivers while it ends is served, and that is all."""
+    answers: list[Exchange] = []
+
+    async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+        await leaves(scope, receive, send)
+        await receive()
+        answers.extend([await ask(middleware), await ask(middleware, "/readyz")])
+        await send({"type": "lifespan.shutdown.complete"})
+
+    health = Health()
+    middleware = HealthMiddleware(App(lifespan), health=health)
+    async with lifespan_of(middleware):
+        pass
+    app, ready = answers
+    assert (app.text, app.headers[b"connection"]) == ("app", b"close")
+    assert (ready.text, ready.headers[b"connection"]) == ("stopped\n", b"close")
+    assert health.phase is Phase.STOPPED
+
+
+async def test_after_a_lifespan_requests_alone_begin_anew() -> None:
+    """A test with a lifespan, then one without, on the same loop and the same Health."""
     health = Health()
     middleware = HealthMiddleware(App(good), health=health)
     async with lifespan_of(middleware):
         pass
-    answer = await ask(middleware)
-    assert (answer.text, answer.headers[b"connection"]) == ("app", b"close")
-    assert await statuses(middleware) == [200, 503, 200, 503]
-    assert health.phase is Phase.STOPPED
+    assert (await ask(middleware)).text == "app"
+    await health.wait_for("serving")
+    assert (await ask(middleware, "/readyz")).text == "ok\n"
 
 
 def test_the_middleware_is_no_base_class() -> None:

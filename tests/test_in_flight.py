@@ -53,7 +53,7 @@ class Play:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._outlived: list[asyncio.Task[None]] = []
         self._holds: list[Hold] = []
-        self._settling: list[asyncio.Task[None]] = []
+        self._settling = False
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Be in flight until told how to end, and leave a task behind."""
@@ -92,7 +92,9 @@ class Play:
         elif step == "drain":
             self.health.drain()
         elif step == "settle" and self.health.phase == "draining":
-            self._settling.append(asyncio.create_task(self.health.life._settle(1)))
+            self._settling |= self.health.life._ending is None
+            if self.health.life._ending is None:
+                self.health.life._end_by_signal()
         await anyio.sleep(0.3 if step == "wait" else 0)
 
     def _arrive(self, name: str) -> None:
@@ -121,8 +123,8 @@ class Play:
         for hold in self._holds:
             hold.__exit__(None, None, None)
         before = anyio.current_time()
-        for settling in self._settling:
-            await settling
+        if self._settling and self.health.life._ending is not None:
+            await asyncio.wait([self.health.life._ending])
         assert anyio.current_time() - before <= 2
         for task in self._outlived:
             task.cancel()

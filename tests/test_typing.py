@@ -16,7 +16,15 @@ ROOT = Path(__file__).parent.parent
 API = ROOT / "tests" / "typing" / "api.py"
 
 #: Public in `Health` for the doors and for tests of the engine; a user has no business with them.
-FOR_THE_DOORS = {"answer", "answer_starting", "begin", "begin_without_lifespan", "life", "paths"}
+FOR_THE_DOORS = {
+    "answer",
+    "answer_starting",
+    "begin",
+    "begin_without_lifespan",
+    "lifespan_closed",
+    "life",
+    "paths",
+}
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")

@@ -8,6 +8,7 @@ takes real time, in which this clock would jump ahead of them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import selectors
 import time
 from typing import Final
@@ -45,7 +46,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual moment, in seconds."""
         return self._jumping.moment
 
+    def jump(self, seconds: float) -> None:
+        """Let time pass in which the loop does nothing else: whoever calls this blocks it."""
+        self._jumping.moment += seconds
+
 
 #: For the `anyio_backend` fixture.
 VIRTUAL: Final[tuple[str, dict[str, object]]] = ("asyncio", {"loop_factory": VirtualLoop})
 REAL: Final[tuple[str, dict[str, object]]] = ("asyncio", {})
+
+
+async def stubbornly(seconds: float) -> None:
+    """Sleep, and refuse to be cancelled."""
+    end = asyncio.get_running_loop().time() + seconds
+    while (left := end - asyncio.get_running_loop().time()) > 0:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(left)
