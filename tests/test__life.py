@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import threading
@@ -374,6 +375,7 @@ async def test_what_refuses_to_end_is_closed(caplog: pytest.LogCaptureFixture) -
     assert healthkits_tasks() == []
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_what_refuses_even_that_is_left_behind() -> None:
     """A function that swallows everything is left alone in the end; the shutdown goes on."""
     health = Health()
@@ -394,6 +396,7 @@ async def test_what_refuses_even_that_is_left_behind() -> None:
         for task in healthkits_tasks():
             task.cancel()
         await anyio.sleep(0.1)
+    gc.collect()  # the interpreter complains of the coroutine here, and not in another test
 
 
 async def test_a_drain_from_another_thread_begins_on_the_loop() -> None:
@@ -479,6 +482,16 @@ def test_a_life_shows_its_state() -> None:
     assert repr(life) == "<Life starting in_flight=0>"
     life.lifecycle.advance(Event.DRAIN_REQUESTED, 0)
     assert repr(life) == "<Life draining in_flight=0>"
+
+
+async def test_duties_show_their_state() -> None:
+    """In one line."""
+    health = Health()
+    health.check(anyio.lowlevel.checkpoint, name="db")
+    health.warmup(anyio.lowlevel.checkpoint, name="cache")
+    async with serving(health):
+        shown = "<Duties [] [<WorkRun cache done>] [<CheckWatch db success>]>"
+        assert repr(health.life.duties) == shown
 
 
 async def test_optional_work_holds_up_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import anyio
@@ -81,3 +82,24 @@ async def test_tasks_are_cancelled_together() -> None:
     assert repr(tasks) == "<Tasks 1>"
     over.set()
     await asyncio.wait([refusing])
+
+
+async def test_a_forsaken_task_ends_without_a_complaint() -> None:
+    """Closed, or cancelled where it refuses to be closed; nobody is told of an exception."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+    tasks = Tasks(Loop())
+
+    async def refuses_to_be_closed() -> None:
+        try:
+            await anyio.sleep_forever()
+        except GeneratorExit:
+            await anyio.sleep_forever()
+
+    tasks.start(anyio.sleep_forever(), "sleep")
+    tasks.start(refuses_to_be_closed(), "refusing")
+    await anyio.sleep(0.1)
+    tasks.forsake()
+    assert await tasks.ended(1)
+    gc.collect()
+    assert complaints == []

@@ -342,7 +342,7 @@ def test_any_callable_may_be_the_servers_handler() -> None:
     """Also one that belongs to no module."""
     front = Front()
     got: SimpleQueue[int] = SimpleQueue()
-    signal.signal(signal.SIGTERM, got.put)
+    signal.signal(signal.SIGTERM, got.put)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it takes two
     assert front.close()
     terminate()
     front.gate.finished(front.keeper)
