@@ -156,7 +156,8 @@ class Health(Registrar):
         """
         accepted = self.life.fail_liveness()
         line = "liveness failed: %s" if accepted else "liveness failed while ending, ignored: %s"
-        logger.error(line, reason, extra={"reason": reason})
+        said = _validate.one_line(str(reason))
+        logger.error(line, said, extra={"reason": said})
 
     def pause(self, reason: str) -> None:
         """Take readiness off by hand until `resume`. Safe in any thread.
@@ -164,7 +165,8 @@ class Health(Registrar):
         The reason goes to the log only. It holds for the present life, or for the next one if none
         has begun; lives after that begin unpaused.
         """
-        logger.warning("paused: %s", reason, extra={"reason": reason})
+        line = _validate.one_line(str(reason))
+        logger.warning("paused: %s", line, extra={"reason": line})
         self._present_life().pause(paused=True)
 
     def resume(self) -> None:
@@ -215,18 +217,19 @@ class Health(Registrar):
 
         Raises:
             TimeoutError: it was not reached; the message says what it waits for.
-            ConfigError: there is no such phase.
+            ConfigError: there is no such phase, or the timeout is wrong.
         """
         if phase not in list(Phase):
             raise _validate.refuse("phase", phase, f"one of {', '.join(Phase)}")
         awaited = Phase(phase)
-        with anyio.move_on_after(timeout):
+        limit = _validate.seconds("wait_for timeout", timeout, zero=True)
+        with anyio.move_on_after(limit):
             while not self._has_reached(awaited):
                 await self._next_move()
             return
         line = _answers.verdict(Probe.READY, self.life.report(), ready_while_draining=False).line
         idle = "" if self.life.begun else "; nothing has begun: open a lifespan or send a request"
-        message = f"not {awaited} within {timeout:g} s: {line}{idle}"
+        message = f"not {awaited} within {limit:g} s: {line}{idle}"
         raise TimeoutError(message)
 
     # -- for the doors ----------------------------------------------------------------------------

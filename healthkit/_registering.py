@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from healthkit import _validate
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     _Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+class _Missing(Enum):
+    """What a decorator is called with when it is given parameters first. None is a wrong value."""
+
+    MISSING = "missing"
 
 
 class Registrar:
@@ -57,7 +64,7 @@ class Registrar:
 
     def startup(
         self,
-        function: _Function | None = None,
+        function: _Function | _Missing = _Missing.MISSING,
         /,
         *,
         name: str | None = None,
@@ -96,7 +103,7 @@ class Registrar:
             self._open_registry().add(work)
             return function
 
-        return register if function is None else register(function)
+        return register if isinstance(function, _Missing) else register(function)
 
     @overload
     def warmup(
@@ -123,7 +130,7 @@ class Registrar:
 
     def warmup(
         self,
-        function: _Function | None = None,
+        function: _Function | _Missing = _Missing.MISSING,
         /,
         *,
         name: str | None = None,
@@ -161,7 +168,7 @@ class Registrar:
             self._open_registry().add(work)
             return function
 
-        return register if function is None else register(function)
+        return register if isinstance(function, _Missing) else register(function)
 
     @overload
     def check(
@@ -188,7 +195,7 @@ class Registrar:
 
     def check(
         self,
-        function: _Function | None = None,
+        function: _Function | _Missing = _Missing.MISSING,
         /,
         *,
         name: str | None = None,
@@ -228,7 +235,7 @@ class Registrar:
             self._open_registry().add(check)
             return function
 
-        return register if function is None else register(function)
+        return register if isinstance(function, _Missing) else register(function)
 
     @overload
     def on_drain(self, function: _Function, /, *, name: str | None = None) -> _Function: ...
@@ -238,7 +245,7 @@ class Registrar:
 
     def on_drain(
         self,
-        function: _Function | None = None,
+        function: _Function | _Missing = _Missing.MISSING,
         /,
         *,
         name: str | None = None,
@@ -262,7 +269,7 @@ class Registrar:
             self._open_registry().callbacks.append(callback)
             return function
 
-        return register if function is None else register(function)
+        return register if isinstance(function, _Missing) else register(function)
 
 
 def _optional(what: str, value: object) -> float | None:

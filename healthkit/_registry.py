@@ -26,6 +26,9 @@ OFFERED: Final = ("progress", "state")
 #: How the app's own lifespan is called among the start-up work.
 LIFESPAN: Final = "lifespan"
 
+#: What every lambda is called.
+LAMBDA: Final = "<lambda>"
+
 _POSITIONAL: Final = {
     inspect.Parameter.POSITIONAL_ONLY,
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -76,6 +79,8 @@ def name_of(what: str, function: object, given: str | None) -> str:
         ConfigError: it is no name, or there is none.
     """
     found = given if given is not None else getattr(_unbound(function), "__name__", None)
+    if found == LAMBDA:
+        raise _validate.refuse(f"{what} name", found, "a name of its own; pass name='...'")
     return _validate.name(f"{what} name", found)
 
 
@@ -109,6 +114,9 @@ def arguments(what: str, function: object, offered: tuple[str, ...]) -> int:
     shown = _shown(function)
     if not callable(function):
         message = f"{what}={shown}: expected a function or coroutine function"
+        if inspect.iscoroutine(function):
+            function.close()
+            message = f"{what}={shown}(): expected the function itself, found what calling it made"
         raise ConfigError(message)
     if any(_is_generator(call) for call in (function, type(_unbound(function)).__call__)):
         message = f"{what}: {shown} is a generator; expected a function that does its work"

@@ -13,6 +13,9 @@ from healthkit.errors import ConfigError
 #: Seconds in a day. More is a slip of the unit, and event loops refuse timers that never end.
 LONGEST: Final = 86_400.0
 
+#: How much of a wrong value a message shows, in characters.
+SHOWN: Final = 100
+
 #: What a name may look like: it stands in answers, in paths and in queries. 63 is the length of a
 #: Kubernetes label. Everything that a URL or a DSN needs (``:``, ``/``, ``@``) is refused, so that
 #: no secret can be part of a name.
@@ -21,8 +24,21 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}")
 
 def refuse(what: str, found: object, expected: str) -> ConfigError:
     """Make the error for `what`, which was `found` and should have been as `expected`."""
-    shown = " ".join(repr(found).split())  # one line, whatever the value thinks of its repr
-    return ConfigError(f"{what}={shown}: expected {expected}")
+    return ConfigError(f"{what}={shown(found)}: expected {expected}")
+
+
+def shown(found: object) -> str:
+    """Return a short repr in one line, whatever the value thinks of its own."""
+    try:
+        line = one_line(repr(found))
+    except Exception:  # noqa: BLE001  # a repr may raise anything; integers of 4300 digits do
+        return f"<{type(found).__name__}>"
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks, for messages and the log."""
+    return " ".join(text.split())
 
 
 def seconds(what: str, value: object, *, zero: bool) -> float:

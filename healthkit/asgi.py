@@ -16,14 +16,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NoReturn, final
 
+from healthkit import _validate
 from healthkit._answers import WRONG_METHOD, Answer
 from healthkit._drain import Detour
+from healthkit._health import Health
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from healthkit._health import Health
     from healthkit._life import Life
     from healthkit._model import Probe
 
@@ -42,9 +43,13 @@ class HealthMiddleware:
     Args:
         app: any ASGI 3 app.
         health: what the endpoints speak for. One per app.
+
+    Raises:
+        ConfigError: there is no app, or no Health.
     """
 
     def __init__(self, app: ASGIApp, *, health: Health) -> None:
+        _refuse_others(app, health)
         self._app = app
         self._health = health
         self._paths = dict(health.paths)
@@ -123,6 +128,14 @@ class HealthMiddleware:
         await self._app(scope, receive, send)
 
 
+def _refuse_others(app: object, health: object) -> None:
+    """Refuse what is no app or no `Health`, whatever a type checker was told."""
+    if not isinstance(health, Health):
+        raise _validate.refuse("HealthMiddleware health", health, "a Health, made by Health()")
+    if not callable(app):
+        raise _validate.refuse("HealthMiddleware app", app, "an ASGI 3 app")
+
+
 async def _send_answer(answer: Answer, scope: Scope, send: Send, *, close: bool) -> None:
     """Send `answer` in fresh objects: what an outer middleware does to them ends with them."""
     headers = [*answer.headers, _CLOSE] if close else list(answer.headers)
@@ -170,7 +183,8 @@ class _Lifespan:
             if self._entered:
                 self._life.app_failed()
                 raise
-            logger.info("the app has no lifespan: %s", type(exc).__name__)
+            trace = logger.isEnabledFor(logging.DEBUG)
+            logger.info("the app has no lifespan: %s", type(exc).__name__, exc_info=trace)
         except BaseException:
             self._life.abandon()
             raise

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 import time
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Self, cast
 
@@ -346,3 +348,21 @@ async def test_a_call_knows_what_it_was_made_for(calls: Calls) -> None:
 
     await calls.start(look, kind="warmup", name="it").failure(1)
     assert [*seen, CALLED_AS.get()] == ["warmup", None]
+
+
+@in_real_time
+async def test_an_idle_thread_keeps_nothing_alive(calls: Calls) -> None:
+    """What it ran is let go of, with all that hangs on it."""
+
+    class Pool:
+        def ping(self) -> None: ...
+
+    pool = Pool()
+    gone = weakref.ref(pool)
+    assert await calls.start(pool.ping, kind="check", name="it").failure(5) is None
+    del pool
+    deadline = time.monotonic() + 5
+    while gone() is not None and time.monotonic() < deadline:
+        gc.collect()
+        await anyio.lowlevel.checkpoint()
+    assert gone() is None

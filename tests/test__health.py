@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import anyio.lowlevel
@@ -13,13 +13,15 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from healthkit import ConfigError, Health, HealthMiddleware, LifecycleError, Phase
+from healthkit import ConfigError, Health, HealthMiddleware, LifecycleError, Phase, Probe
 from healthkit._lifecycle import Event, Lifecycle
 from tests.servers import ask, lifespan_of, plain_app
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
+
+    from healthkit._model import Report
 
 
 async def test_waiting_for_a_phase_that_was_reached_returns_at_once() -> None:
@@ -265,3 +267,48 @@ async def test_a_condition_between_lives_is_about_the_next() -> None:
     async with lifespan_of(app):
         await health.wait_for("serving")
         assert (await ask(app, "/readyz")).text == "ok\n"
+
+
+async def test_an_answer_that_was_overtaken_is_not_kept() -> None:
+    """A change in another thread, while the answer is being made, is not lost."""
+    health = Health()
+    app = HealthMiddleware(plain_app, health=health)
+    async with lifespan_of(app):
+        await health.wait_for("serving")
+        report = health.life.report
+
+        def overtaken() -> Report:
+            made = report()
+            health.pause("meanwhile")
+            return made
+
+        health.life.report = overtaken  # type: ignore[method-assign]  # an interleaving, not a fake
+        assert health.answer(Probe.READY).body == b"ok\n"
+        health.life.report = report  # type: ignore[method-assign]
+        assert health.answer(Probe.READY).body == b"paused\n"
+
+
+async def test_nothing_is_left_of_who_has_waited() -> None:
+    """Neither of those who saw their phase nor of those who gave up."""
+    health = Health()
+    with pytest.raises(TimeoutError):
+        await health.wait_for("serving", timeout=0.1)
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        await health.wait_for("serving")
+    assert health._waiters == set()
+
+
+@pytest.mark.parametrize("limit", [-1, float("nan"), "1", None])
+async def test_a_wrong_limit_is_refused(limit: float) -> None:
+    """In one line."""
+    with pytest.raises(ConfigError, match="^wait_for timeout="):
+        await Health().wait_for("serving", timeout=limit)
+
+
+def test_a_reason_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever was given: asking for a restart must not fail for its reason."""
+    health = Health()
+    for reason in ("a\nb", "", None):
+        health.fail_liveness(cast("str", reason))
+        health.pause(cast("str", reason))
+    assert caplog.messages[:2] == ["liveness failed: a b", "paused: a b"]

@@ -20,13 +20,13 @@ from healthkit._drain import Flight
 from healthkit._lifecycle import Event
 from healthkit._signals import GATE
 from tests.servers import ask, lifespan_of, plain_app
-from tests.virtual import stubbornly
+from tests.virtual import REAL, stubbornly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from types import FrameType
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 
 class Server:
@@ -303,6 +303,7 @@ async def test_without_a_delay_steady_traffic_does_not_keep_it_from_ending(serve
         await anyio.sleep(1)
         assert server.terminated == [pytest.approx(sent + 0.5, abs=0.11)]
         assert health.life.in_flight > 0
+        assert (await ask(app, "/0")).headers[b"connection"] == b"close"
         traffic.cancel()
         await asyncio.wait([traffic, *requests])
 
@@ -507,3 +508,98 @@ async def test_optional_work_holds_up_nothing() -> None:
     async with serving(health) as app:
         await ran.wait()
         assert (await ask(app, "/readyz")).status == 200
+
+
+async def test_what_is_landing_still_counts() -> None:
+    """Requests of an earlier flight are in flight until they have left."""
+    health = Health()
+    async with serving(health) as app:
+        early = asyncio.create_task(ask(app, "/3"))
+        await anyio.sleep(0.1)
+        health.drain()
+        landing = asyncio.create_task(health.life._land())
+        await anyio.sleep(0.1)
+        late = asyncio.create_task(ask(app, "/1"))
+        await anyio.sleep(0.1)
+        assert health.life.in_flight == 2
+        await late
+        assert health.life.in_flight == 1
+        await asyncio.wait([early, landing])
+        assert health.life.in_flight == 0
+
+
+async def test_an_ended_life_never_reaches_for_the_server_again(server: Server) -> None:
+    """What the drain had still to wait for ends with it."""
+    health = Health(drain_delay=60)
+    async with serving(health):
+        terminate()
+        await anyio.sleep(1)
+    assert len(server.terminated) == 1
+    await anyio.sleep(120)
+    assert len(server.terminated) == 1
+    assert healthkits_tasks() == []
+
+
+@pytest.mark.parametrize("anyio_backend", [REAL], ids=["real"])
+async def test_a_life_leaves_no_thread_behind() -> None:
+    """Idle threads end with it, and a function that was run in one is let go of."""
+    before = set(threading.enumerate())
+    ran = anyio.Event()
+
+    def plain() -> None:
+        thread.append(threading.current_thread())
+        loop.call_soon_threadsafe(ran.set)
+
+    thread: list[threading.Thread] = []
+    loop = asyncio.get_running_loop()
+    health = Health()
+    health.check(plain)
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        await ran.wait()
+    thread[0].join(5)
+    assert set(threading.enumerate()) <= before
+
+
+async def test_a_lifespan_takes_over_from_a_request() -> None:
+    """The life that a request began ends; its checks do not go on beside the new ones."""
+    health = Health()
+    health.check(anyio.sleep_forever, name="db")
+    app = HealthMiddleware(plain_app, health=health)
+    await ask(app)
+    await anyio.sleep(0.1)
+    earlier, running = health.life, len(healthkits_tasks())
+    async with lifespan_of(app):
+        await anyio.sleep(0.1)
+        assert health.life is not earlier
+        assert earlier.phase is Phase.STOPPED
+        assert len(healthkits_tasks()) == running
+
+
+async def test_the_gate_is_closed_when_the_server_hears_of_the_start(server: Server) -> None:
+    """From that moment it takes connections, and SIGTERM must be held back."""
+    heard: list[bool] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            heard.append(signal.getsignal(signal.SIGTERM) == server.handle)
+
+    messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Message:
+        return next(messages)
+
+    await HealthMiddleware(plain_app, health=Health())({"type": "lifespan"}, receive, send)
+    assert heard == [False]
+
+
+async def test_a_signal_that_comes_too_late_starts_no_drain(server: Server) -> None:
+    """Its callback runs after the life has ended; nothing is drained, and nothing complains."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+    health = Health()
+    async with serving(health):
+        terminate()
+        health.life.abandon()
+        await anyio.sleep(0.1)
+    assert (len(server.terminated), complaints) == (1, [])
+    assert health.life._ending is None

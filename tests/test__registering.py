@@ -242,3 +242,19 @@ def test_a_wrong_parameter_is_refused(
         _decorator(registrar, kind)(ping, **{parameter: value})
     assert str(caught.value) == f"{kind} {parameter}={value!r}: expected {expected}"
     assert _registered(registrar) == []
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_none_is_no_function(registrar: Registrar, kind: str) -> None:
+    """A check that was to be configured and is not must not be lost without a word."""
+    with pytest.raises(ConfigError, match=f"^{kind}=<NoneType>: expected a function"):
+        _decorator(registrar, kind)(None)
+
+
+def test_what_calling_made_is_not_the_function(registrar: Registrar) -> None:
+    """``check(ping())`` of a coroutine function is the usual slip; there is no warning beside."""
+
+    async def ping() -> None: ...
+
+    with pytest.raises(ConfigError, match=r"ping\(\): expected the function itself"):
+        _decorator(registrar, "check")(ping())

@@ -171,3 +171,23 @@ def test_a_value_of_several_lines_is_refused_in_one(value: object) -> None:
     """Whatever the value's repr looks like, the message is one line."""
     message = str(_validate.refuse("required", value, "True or False"))
     assert len(message.splitlines()) == 1
+
+
+class _Broken:
+    """A value that can't even be shown."""
+
+    def __repr__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (10**5000, "<int>"),
+        (_Broken(), "<_Broken>"),
+        ("x" * 1000, "'" + "x" * 99 + "..."),
+    ],
+)
+def test_a_value_is_shown_shortly(value: object, shown: str) -> None:
+    """A message stays a line, and it never fails itself."""
+    assert str(_validate.refuse("it", value, "else")) == f"it={shown}: expected else"

@@ -61,6 +61,13 @@ def test_the_backoff_doubles_from_one_second_to_a_minute(seed: int) -> None:
     assert all(cap / 2 <= wait <= cap for wait, cap in zip(waits, caps, strict=True))
 
 
+def test_no_two_pods_wait_alike() -> None:
+    """A fleet that failed together does not come back together."""
+    waits = [next(backoff(random.Random(seed))) for seed in range(50)]  # noqa: S311  # jitter
+    assert len(set(waits)) == 50
+    assert max(waits) - min(waits) > 0.4
+
+
 async def test_work_is_done_once() -> None:
     """A function that returns is not called again."""
     count = itertools.count()
@@ -263,3 +270,13 @@ def test_a_new_attempt_begins_without_progress() -> None:
     progress(90, 100)
     progress.reset()
     assert changes == ["90 %", ""]
+
+
+def test_a_new_attempt_logs_its_tenths_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Each attempt is a load of its own."""
+    caplog.set_level(logging.INFO, "healthkit")
+    progress = Progress("catalogue", nothing)
+    for _ in range(2):
+        progress(50, 100)
+        progress.reset()
+    assert caplog.messages == ["catalogue: 50 %"] * 2

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 
-from healthkit import ConfigError, Health, HealthMiddleware, Phase
+from healthkit import ConfigError, Health, HealthMiddleware, Phase, Probe
 from tests.servers import (
     Exchange,
     LifespanServer,
@@ -232,6 +232,74 @@ async def test_a_probe_whose_client_is_gone_harms_nobody() -> None:
     assert (await ask(app, "/livez")).status == 200
 
 
+async def test_no_answer_outlives_a_change() -> None:
+    """Each condition is told at the next probe, whatever was answered before it."""
+    health = Health()
+    warm: list[anyio.Event] = [anyio.Event(), anyio.Event()]
+    health.warmup(warm[0].wait, name="prices")
+    health.warmup(warm[1].wait, name="catalogue")
+    health.warmup(anyio.sleep_forever, name="recommendations", required=False)
+    app = HealthMiddleware(plain_app, health=health)
+
+    async def lines() -> list[str]:
+        await anyio.sleep(0.1)
+        return [(await ask(app, path)).text.strip() for path in PROBES]
+
+    assert health.answer(Probe.STARTUP).body == b"starting: lifespan\n"
+    async with lifespan_of(app):
+        waiting = "warming: prices, catalogue"
+        assert await lines() == ["ok", waiting, "ok", waiting]
+        warm[0].set()
+        assert await lines() == ["ok", "warming: catalogue", "ok", "warming: catalogue"]
+        warm[1].set()
+        assert await lines() == ["ok", "ok", "ok", "ok"]
+        health.pause("a moment")
+        assert await lines() == ["ok", "paused", "ok", "ok"]
+        health.resume()
+        assert await lines() == ["ok", "ok", "ok", "ok"]
+        health.fail_liveness("deadlock")
+        failed = "liveness failed"
+        assert await lines() == [failed, failed, "ok", failed]
+        health.drain()
+        assert await lines() == [failed, "draining", "ok", "draining"]
+
+
+async def test_a_new_life_forgets_the_answers_of_the_last() -> None:
+    """A lifespan that is just being opened is not started, and one that fails says so."""
+    opened = anyio.Event()
+
+    async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+        if opened.is_set():
+            await receive()
+            await anyio.sleep(1)
+            await send({"type": "lifespan.startup.failed"})
+        else:
+            await good(scope, receive, send)
+
+    health = Health()
+    middleware = HealthMiddleware(App(lifespan), health=health)
+    async with lifespan_of(middleware):
+        await health.wait_for("serving")
+        assert (await ask(middleware, "/startupz")).text == "ok\n"
+    opened.set()
+    server = LifespanServer(middleware)
+    await server.tell("startup")
+    await anyio.sleep(0.5)
+    assert (await ask(middleware, "/startupz")).text == "starting: lifespan\n"
+    await server.hear()
+    assert (await ask(middleware, "/startupz")).text == "failed: lifespan\n"
+
+
+@pytest.mark.parametrize(("app", "health"), [(plain_app, None), (plain_app, Health), (None, ...)])
+def test_what_is_no_app_or_no_health_is_refused(app: object, health: object) -> None:
+    """In one line, and not as a 500 for each request."""
+    with pytest.raises(ConfigError, match="^HealthMiddleware (health|app)=.*: expected an? "):
+        HealthMiddleware(
+            cast("ASGIApp", app),
+            health=Health() if health is ... else cast("Health", health),
+        )
+
+
 # -- paths -----------------------------------------------------------------------------------------
 
 
@@ -388,13 +456,23 @@ async def test_http_2_has_no_connection_header() -> None:
 
 
 async def test_what_was_in_flight_when_the_drain_began_is_left_alone() -> None:
-    """The ordinary request pays for no wrapper."""
+    """The ordinary request pays for no wrapper: its answer is the app's own."""
     health = Health()
-    middleware = HealthMiddleware(plain_app, health=health)
+    inside, answer = anyio.Event(), anyio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            inside.set()
+            await answer.wait()
+        await plain_app(scope, receive, send)
+
+    middleware = HealthMiddleware(app, health=health)
     async with lifespan_of(middleware):
-        task = asyncio.create_task(ask(middleware))
+        early = asyncio.create_task(ask(middleware))
+        await inside.wait()
         health.drain()
-        assert (await task).headers[b"connection"] == b"close"
+        answer.set()
+        assert (await early).headers[b"connection"] == b"keep-alive"
         assert (await ask(middleware)).headers[b"connection"] == b"close"
 
 
@@ -657,6 +735,18 @@ async def test_work_ends_before_the_apps_own_shutdown() -> None:
     await server.tell("shutdown")
     await server.hear()
     assert order == ["drain", "check", "app"]
+
+
+async def test_lifespans_and_requests_may_take_turns() -> None:
+    """A lifespan, a life without one, and a lifespan again: each begins anew."""
+    health = Health()
+    middleware = HealthMiddleware(App(good), health=health)
+    for _ in range(2):
+        async with lifespan_of(middleware):
+            await health.wait_for("serving")
+        await ask(middleware)
+        await health.wait_for("serving")
+        assert health.phase is Phase.SERVING
 
 
 async def test_each_lifespan_begins_anew() -> None:

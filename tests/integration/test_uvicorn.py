@@ -44,7 +44,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 def loses_nothing(ending: Ending) -> None:
     """Hold one termination against every promise."""
     assert ending.tally is not None
-    assert ending.tally.requests > 50
+    assert min(ending.tally.kinds.values()) >= 2, ending.tally
     assert (ending.tally.lost, ending.tally.reasons) == (0, {}), ending.log
     assert ending.tally.kinds["single"] == 2
     assert ending.tally.told_to_close >= 3
@@ -68,7 +68,7 @@ async def test_without_healthkit_requests_are_lost() -> None:
     """The same app under the same load: this is what the test above would catch."""
     (ending,) = await terminate("examples.pod.app:plain", times=1)
     assert ending.tally is not None
-    assert ending.tally.lost > 10
+    assert ending.tally.lost > 2
     assert ending.exit_code == UVICORN_EXIT
 
 
