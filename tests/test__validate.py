@@ -187,6 +187,7 @@ class _Broken:
         (_Broken(), "<_Broken>"),
         ("x" * 1000, "'" + "x" * 99 + "..."),
     ],
+    ids=["huge", "broken", "long"],
 )
 def test_a_value_is_shown_shortly(value: object, shown: str) -> None:
     """A message stays a line, and it never fails itself."""

@@ -36,6 +36,8 @@ SETTINGS: Final = {"HEALTHKIT_DRAIN_DELAY": f"{DRAIN_DELAY:g}"}
 WITHDRAWN_AFTER: Final = 1.1
 #: Seconds of load before SIGTERM, unless ``--serve`` says otherwise.
 SERVES: Final = 6.0
+SHORTEST: Final = 1.0
+LONGEST: Final = 60.0
 #: The last of them, with two long requests in flight.
 BUSY: Final = 0.5
 #: Seconds after SIGTERM at which one more long request arrives. It outlasts the delay.
@@ -173,6 +175,7 @@ async def _serve(stage: Stage, load: Load, serves: float) -> None:
 async def _end(stage: Stage, judge: Judge, server: Server, load: Load) -> None:
     """Delete the pod: SIGTERM now, the Service follows, the process ends."""
     stage.say("SIGTERM. The Service does not know yet: new connections still arrive.", "bold")
+    stage.say(f"The drain delay is {DRAIN_DELAY:g} s in this play; in Kubernetes it is 5 s.")
     server.terminate()
     judge.terminated()
     await asyncio.sleep(LATECOMER)
@@ -183,16 +186,14 @@ async def _end(stage: Stage, judge: Judge, server: Server, load: Load) -> None:
     stage.say(f"{WITHDRAWN_AFTER:g} s later the Service sends no new connection.", "bold")
     code = await server.ended(END_WITHIN)
     judge.ended(code)
-    stage.say(f"The process has ended with uvicorn's own exit code, {code}.", "bold")
     await asyncio.sleep(0.3)  # for the last look at the endpoints
+    stage.say(f"The process has ended, with uvicorn's own exit code: {code}.", "bold")
 
 
 def conclude(stage: Stage, judge: Judge, tally: Tally) -> int:
     """Print what came of it; return the exit code."""
-    stage.say(
-        f"{tally.connections} connections were opened; {tally.told_to_close} answers said "
-        f"`Connection: close`, {tally.stale} kept connections were found closed."
-    )
+    stage.say(f"{tally.connections} connections were opened, {tally.stale} kept ones found closed.")
+    stage.say(f"{tally.told_to_close} answers said `Connection: close` to a kept one.")
     for reason, times in tally.reasons.items():
         stage.say(f"lost, {reason}: {times}", "red")
     for line in judge.broken:
@@ -216,10 +217,22 @@ def _options(arguments: list[str] | None) -> tuple[bool, float]:
     parser = argparse.ArgumentParser(description="Play the life of a pod: warm-up, load, drain.")
     parser.add_argument("--plain", action="store_true", help="the same app without healthkit")
     parser.add_argument(
-        "--serve", type=float, default=SERVES, metavar="SECONDS", help="load before SIGTERM"
+        "--serve", type=_seconds, default=SERVES, metavar="SECONDS", help="load before SIGTERM"
     )
     options = parser.parse_args(arguments)
     return bool(options.plain), float(options.serve)
+
+
+def _seconds(text: str) -> float:
+    """Read an option; argparse turns the error into one line and exit 2."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not SHORTEST <= seconds <= LONGEST:
+        message = f"found {text!r}, expected seconds from {SHORTEST:g} to {LONGEST:g}"
+        raise argparse.ArgumentTypeError(message)
+    return seconds
 
 
 def main(arguments: list[str] | None = None) -> int:
