@@ -174,7 +174,9 @@ class Call:
         with anyio.move_on_after(timeout):
             await self.ended.wait()
         if self._job is not None and self._job.took is not None and self._awaiting is None:
-            await self.ended.wait()  # the thread is done, its news has yet to come through
+            # The thread is done, its news has yet to come through a loop that was busy.
+            with anyio.move_on_after(timeout):
+                await self.ended.wait()
         if timeout is None or (self.ended.is_set() and self._took <= timeout):
             return self.error
         self._late = True

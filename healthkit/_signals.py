@@ -104,6 +104,8 @@ class Gate:
         A signal that was held back is not lost: the server gets it now. In another thread than the
         main one the handler stays where it is, and passes everything on.
         """
+        if keeper not in self._keepers:
+            return  # never there, perhaps of another thread: it must not touch what others change
         self._keepers = tuple(other for other in self._keepers if other is not keeper)
         self._pass_if_done()
 

@@ -295,6 +295,26 @@ async def test_a_plain_function_may_return_a_coroutine(calls: Calls) -> None:
 
 
 @in_real_time
+async def test_a_coroutine_that_a_plain_function_returns_has_its_limit(calls: Calls) -> None:
+    """It is cancelled like one of a coroutine function, also if the loop was busy meanwhile."""
+    for blocked in (0.0, 0.1):
+        done = threading.Event()
+
+        def plain(done: threading.Event = done) -> object:
+            done.set()
+            return anyio.sleep_forever()
+
+        call = calls.start(plain, kind="check", name="it")
+        failure = asyncio.create_task(call.failure(0.05))
+        await anyio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
+        assert done.wait(5)
+        time.sleep(blocked)  # noqa: ASYNC251  # the loop is busy
+        assert isinstance(await failure, TimeoutError)
+        await call.ended.wait()
+
+
+@in_real_time
 async def test_a_thread_that_hangs_starves_no_other() -> None:
     """A further thread is made while others are busy, and an idle one is used again."""
     threads = Threads(Loop())

@@ -297,6 +297,16 @@ def test_one_who_leaves_does_not_hold_up_the_others() -> None:
     assert front.server.got == 1
 
 
+def test_a_stranger_can_leave_without_harm() -> None:
+    """A life whose thread could not close the gate ends like the others."""
+    front = Front()
+    front.close()
+    front.gate.leave(Keeper(front.begin))
+    assert repr(front.gate) == "<Gate closed>"
+    terminate()
+    assert (front.began, front.server.got) == (1, 0)
+
+
 def test_one_who_comes_while_the_gate_is_held_drains_too() -> None:
     """And holds up nobody."""
     front = Front()
