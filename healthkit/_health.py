@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Literal, NoReturn, Self, final
+from typing import TYPE_CHECKING, Literal, NoReturn, final
 
 import anyio
 
 from healthkit import _answers, _settings, _validate
+from healthkit._hold import Hold
 from healthkit._life import Life
 from healthkit._model import Phase, Probe
 from healthkit._registering import Registrar
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import TracebackType
+    from collections.abc import Mapping
 
     from healthkit._registry import Registry
 
@@ -29,46 +29,6 @@ if TYPE_CHECKING:
     ProbeName = Probe | Literal["live", "ready", "startup", "health"]
 
 logger = logging.getLogger("healthkit")
-
-
-@final
-class Hold:
-    """Work other than a request that a drain waits for. Made by `Health.hold`.
-
-    A context manager of both kinds: ``async with`` and, in a thread, ``with``. It may be entered
-    again while it is held; the drain waits for the last to leave.
-    """
-
-    def __init__(self, health: Health, name: str) -> None:
-        self._health = health
-        self._name = name
-        self._releases: list[Callable[[], None]] = []
-
-    def __repr__(self) -> str:
-        return f"<Hold {self._name!r} {'held' if self._releases else 'free'}>"
-
-    def __enter__(self) -> Self:
-        self._releases.append(self._health.life.take(f"hold {self._name!r}"))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._releases.pop()()
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
 
 
 @final
@@ -197,7 +157,8 @@ class Health(Registrar):
         Raises:
             ConfigError: the name is empty or no text.
         """
-        return Hold(self, _validate.text("hold name", name))
+        checked = _validate.text("hold name", name)
+        return Hold(checked, lambda: self.life.take(f"hold {checked!r}"))
 
     # -- asking -----------------------------------------------------------------------------------
 
