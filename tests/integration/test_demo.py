@@ -44,7 +44,7 @@ def test_the_demo_loses_nothing() -> None:
 
     Without a terminal there are no control characters in it.
     """
-    code, lines, complaints = demo()
+    code, lines, complaints = demo("--serve", "2")
     requests, lost = count(lines)
     assert (code, lost, complaints) == (0, 0, ""), lines
     assert requests > 100
