@@ -77,7 +77,7 @@ class Gate:
         self._first: float | None = None
 
     def __repr__(self) -> str:
-        return f"<Gate {'closed' if self._keepers else 'open'}>"
+        return f"<Gate {'closed' if self.closed else 'open'}>"
 
     def close(self, keeper: Keeper) -> bool:
         """Close the gate, for `keeper` too; return whether there was a handler to stand before."""
@@ -137,9 +137,10 @@ class Gate:
         if isinstance(handler, _Handler) and handler is self._handler:
             signal.signal(signal.SIGTERM, handler.server)
 
-    def is_closed_by(self, handler: _Handler) -> bool:
-        """Whether a signal that `handler` gets is to be held back."""
-        return bool(self._keepers) and handler is self._handler
+    @property
+    def closed(self) -> bool:
+        """Whether a signal is to be held back."""
+        return bool(self._keepers)
 
     def take(self) -> None:
         """Take a SIGTERM. Runs between two bytecodes of whatever the main thread is doing."""
@@ -177,7 +178,7 @@ class _Handler:
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Hold the signal back, or pass it on."""
-        if self._gate.is_closed_by(self):
+        if self._gate.closed:
             self._gate.take()
         else:
             self.server(signum, frame)

@@ -128,6 +128,7 @@ async def test_a_second_sigterm_passes_straight_through(
         terminate()
         await anyio.sleep(0.6)
         assert server.terminated == []
+        await health.hold("job").__aenter__()
         sent = terminate()
         assert server.terminated == [sent]
         stopping = anyio.current_time()
@@ -224,6 +225,28 @@ async def test_a_shutdown_without_a_signal_waits_for_holds_and_callbacks() -> No
         asyncio.get_running_loop().call_later(2, hold.__exit__, None, None, None)
     assert anyio.current_time() == pytest.approx(before + 2)
     assert called == ["consumer"]
+
+
+async def test_a_shutdown_without_a_signal_waits_no_longer_than_the_timeout() -> None:
+    """There is no delay to be added."""
+    health = Health(drain_delay=60, drain_timeout=3)
+    async with serving(health):
+        before = anyio.current_time()
+        await health.hold("job").__aenter__()
+    assert anyio.current_time() == pytest.approx(before + 3)
+
+
+async def test_a_life_that_is_abandoned_leaves_no_task() -> None:
+    """Also when it is in the middle of its drain."""
+    health = Health(drain_delay=60)
+    app = HealthMiddleware(plain_app, health=health)
+    await ask(app)
+    await health.wait_for("serving")
+    health.life._end_by_signal()
+    await anyio.sleep(1)
+    health.life.abandon()
+    await anyio.sleep(0.1)
+    assert healthkits_tasks() == []
 
 
 async def test_a_shutdown_that_comes_at_once_still_calls_back() -> None:

@@ -301,7 +301,9 @@ def test_a_stranger_can_leave_without_harm() -> None:
     """A life whose thread could not close the gate ends like the others."""
     front = Front()
     front.close()
+    keepers = front.gate._keepers
     front.gate.leave(Keeper(front.begin))
+    assert front.gate._keepers is keepers
     assert repr(front.gate) == "<Gate closed>"
     terminate()
     assert (front.began, front.server.got) == (1, 0)

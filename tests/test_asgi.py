@@ -281,6 +281,7 @@ async def test_a_new_life_forgets_the_answers_of_the_last() -> None:
     async with lifespan_of(middleware):
         await health.wait_for("serving")
         assert (await ask(middleware, "/startupz")).text == "ok\n"
+    assert health.answer(Probe.STARTUP).body == b"ok\n"
     opened.set()
     server = LifespanServer(middleware)
     await server.tell("startup")
