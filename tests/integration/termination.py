@@ -43,8 +43,9 @@ class Ending:
     took: float = 0.0
     #: When uvicorn was heard to begin its own shutdown.
     handed_over: float | None = None
-    #: When, and what each endpoint answered; 0 is no answer.
+    #: What /livez answered, and when the answer, or the refusal (0), had come.
     liveness: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    #: What /readyz answered, and when it was asked.
     readiness: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
     log: list[str] = field(default_factory=list[str])
 
@@ -111,12 +112,10 @@ class Termination:
     async def _probe(self, http: httpx.AsyncClient, url: str) -> None:
         """Look at the endpoints like the kubelet: a new connection each time."""
         while True:
-            for path, looks in (
-                ("/livez", self.ending.liveness),
-                ("/readyz", self.ending.readiness),
-            ):
-                asked = self._since()
-                looks.append((asked, await _ask(http, url + path)))
+            status = await _ask(http, f"{url}/livez")
+            self.ending.liveness.append((self._since(), status))
+            asked = self._since()
+            self.ending.readiness.append((asked, await _ask(http, f"{url}/readyz")))
             await asyncio.sleep(PROBE_EVERY)
 
     def _since(self) -> float:
