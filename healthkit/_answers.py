@@ -1,9 +1,8 @@
 """What each endpoint answers: pure functions of a `Report`.
 
 An answer names obstacles. Each obstacle is one rule, their order is the order in which they are
-said, and each probe minds some of them. A probe whose obstacles are all absent answers ``ok``.
-
-A stranger reads names, states and progress only; reasons are in the log.
+said, and each probe minds some of them. A probe whose obstacles are all absent answers ``ok``. How
+an answer looks on the wire is `_render`'s business.
 """
 
 from __future__ import annotations
@@ -12,17 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from healthkit._model import Phase, Probe, Report
+from healthkit._model import CheckState, Component, Kind, Phase, Probe, Report, WorkState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: The kubelet reads 10 KiB of a body; 20 names of 63 characters with their progress are 2 KiB.
+#: How many names the one line holds: 20 of 63 characters with their progress are 2 KiB.
 NAMED: Final = 20
-
-OK: Final = 200
-UNAVAILABLE: Final = 503
-METHOD_NOT_ALLOWED: Final = 405
 
 
 class Obstacle(StrEnum):
@@ -36,12 +31,13 @@ class Obstacle(StrEnum):
     CHECK = "check"
 
 
-def _names(what: str, names: tuple[str, ...]) -> str:
+def _names(what: str, components: tuple[Component, ...]) -> str:
     """Join what to say and whom it is about: ``warming: catalogue 41 %``."""
-    if not names:
+    if not components:
         return what
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{what}: {', '.join(names[:NAMED])}{more}"
+    named = [f"{one.name} {one.note}".rstrip() for one in components[:NAMED]]
+    more = f" and {len(components) - NAMED} more" if len(components) > NAMED else ""
+    return f"{what}: {', '.join(named)}{more}"
 
 
 def _draining(report: Report) -> str | None:
@@ -56,13 +52,16 @@ def _liveness(report: Report) -> str | None:
 def _starting(report: Report) -> str | None:
     if report.started:
         return None
-    if report.failed:
-        return _names("failed", report.failed)
-    return _names("starting", report.starting)
+    failed = report.required(Kind.STARTUP, WorkState.FAILED)
+    if failed:
+        return _names("failed", failed)
+    return _names("starting", report.required(Kind.STARTUP, WorkState.PENDING))
 
 
 def _warming(report: Report) -> str | None:
-    return None if report.warmed else _names("warming", report.warming)
+    if report.warmed:
+        return None
+    return _names("warming", report.required(Kind.WARMUP, WorkState.PENDING))
 
 
 def _paused(report: Report) -> str | None:
@@ -70,9 +69,12 @@ def _paused(report: Report) -> str | None:
 
 
 def _check(report: Report) -> str | None:
-    if report.failing:
-        return _names("failing", report.failing)
-    return _names("pending", report.pending) if report.pending else None
+    """Say the worst state that a required check is in; `?verbose` has them all."""
+    for state in (CheckState.FAILING, CheckState.STALE, CheckState.PENDING):
+        checks = report.required(Kind.CHECK, state)
+        if checks:
+            return _names(str(state), checks)
+    return None
 
 
 #: What each obstacle says of a report; None when it is absent.
@@ -94,12 +96,25 @@ MINDS: Final[Mapping[Probe, frozenset[Obstacle]]] = {
 }
 
 
+#: Which obstacle the components of a kind are.
+OBSTACLE_OF: Final[Mapping[Kind, Obstacle]] = {
+    Kind.STARTUP: Obstacle.STARTING,
+    Kind.WARMUP: Obstacle.WARMING,
+    Kind.CHECK: Obstacle.CHECK,
+}
+
+#: The obstacles that are no component's: somebody has said so, or the phase says it.
+CONDITIONS: Final = frozenset(Obstacle) - frozenset(OBSTACLE_OF.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a probe passes, and the one line that says why not."""
 
     passes: bool
     line: str
+    #: The lines of all obstacles that are no component's.
+    conditions: tuple[str, ...] = ()
 
 
 def verdict(probe: Probe, report: Report, *, ready_while_draining: bool) -> Verdict:
@@ -107,40 +122,20 @@ def verdict(probe: Probe, report: Report, *, ready_while_draining: bool) -> Verd
     minds = MINDS[probe]
     if ready_while_draining and probe is Probe.READY and report.phase is Phase.DRAINING:
         minds -= {Obstacle.DRAINING}
-    for obstacle, say in SAYS.items():
-        line = say(report) if obstacle in minds else None
-        if line is not None:
-            return Verdict(passes=False, line=line)
-    return Verdict(passes=True, line="ok")
+    said = [(obstacle, say(report)) for obstacle, say in SAYS.items() if obstacle in minds]
+    lines = {obstacle: line for obstacle, line in said if line is not None}
+    conditions = tuple(line for obstacle, line in lines.items() if obstacle in CONDITIONS)
+    return Verdict(not lines, next(iter(lines.values()), "ok"), conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer on the wire, immutable: whoever sends it makes fresh objects from it."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
+def listed(probe: Probe, report: Report) -> tuple[Component, ...]:
+    """Return the components that `probe` minds, the optional ones of the same kinds included."""
+    minds = MINDS[probe]
+    return tuple(one for one in report.components if OBSTACLE_OF[one.kind] in minds)
 
 
-def _answer(status: int, line: str, *extra: tuple[bytes, bytes]) -> Answer:
-    body = f"{line}\n".encode()
-    headers = (
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        *extra,
-    )
-    return Answer(status, headers, body)
-
-
-def render(judged: Verdict, retry_after: int) -> Answer:
-    """Make the answer for a verdict: 200, or 503 with ``Retry-After`` in seconds."""
-    if judged.passes:
-        return _answer(OK, judged.line)
-    return _answer(UNAVAILABLE, judged.line, (b"retry-after", b"%d" % retry_after))
-
-
-#: To anything but GET and HEAD (RFC 9110, 15.5.6: Allow is required).
-WRONG_METHOD: Final = _answer(METHOD_NOT_ALLOWED, "method not allowed", (b"allow", b"GET, HEAD"))
+def verdict_on(component: Component) -> Verdict:
+    """Judge one component by itself, whether or not readiness depends on it."""
+    if component.passes:
+        return Verdict(passes=True, line="ok")
+    return Verdict(passes=False, line=_names(str(component.state), (component,)))

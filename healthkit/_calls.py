@@ -24,6 +24,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 import anyio
 
+from healthkit import _validate
+from healthkit.errors import CheckFailed
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -32,12 +35,32 @@ if TYPE_CHECKING:
 #: What kind of work the current code was called for ("check", "warmup", ...), if healthkit did.
 CALLED_AS: Final = contextvars.ContextVar[str | None]("CALLED_AS", default=None)
 
+#: What a reason is cut at, in characters: an answer has 10 KiB for all of them.
+LONGEST_REASON: Final = 200
+
 
 def is_async(function: Callable[..., object]) -> bool:
     """Whether calling `function` makes a coroutine; sees through partials and ``__call__``."""
+    while isinstance(function, partial):
+        function = cast("partial[object]", function).func
     if inspect.iscoroutinefunction(function):
         return True
     return inspect.iscoroutinefunction(type(function).__call__)
+
+
+class TooLateError(TimeoutError):
+    """The time for a call was over. Not what the function raised: a rule tells the two apart."""
+
+
+def reason_of(failure: BaseException) -> str:
+    """Say in one short line why a call failed. The line may hold a secret."""
+    try:
+        text = _validate.one_line(str(failure))
+    except Exception:  # noqa: BLE001  # an exception's text may raise anything
+        text = ""
+    if not isinstance(failure, CheckFailed | TooLateError) or not text:
+        text = f"{type(failure).__name__}: {text}".removesuffix(": ")
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."
 
 
 class _Job:
@@ -147,6 +170,11 @@ class Call:
         #: What it returned.
         self.value: object = None
 
+    @property
+    def took(self) -> float:
+        """How long the function ran, in seconds, without the waiting for a busy loop."""
+        return self._took
+
     async def run(self) -> None:
         """Call, and keep what came of it. The body of a task of its own; raises nothing.
 
@@ -166,7 +194,7 @@ class Call:
     ) -> BaseException | None:
         """Wait until it ended; return what went wrong, or None.
 
-        After `timeout` seconds it is cancelled, once, and a TimeoutError returned, without waiting
+        After `timeout` seconds it is cancelled, once, and a `TooLateError` returned; nobody waits
         for the function to obey: a thread can't be cancelled, and a coroutine may refuse, or need
         its time to give a connection back. Too long is too long also for a coroutine that blocked
         the loop, so that nobody could interrupt it.
@@ -182,15 +210,17 @@ class Call:
         self._late = True
         if self._awaiting is not None and not self.ended.is_set():
             self._awaiting.cancel()
-        return TimeoutError(f"no result within {timeout:g} s")
+        return TooLateError(f"no result within {timeout:g} s")
 
     async def _result(self) -> object:
         """Call, and await what is to be awaited: a plain function may return a coroutine too."""
         if is_async(self._function):
             return await self._awaited(self._function())
         self._job = self._threads.start(self._function)
-        value = await self._threads.result(self._job)
-        self._took = self._job.took or 0.0
+        try:
+            value = await self._threads.result(self._job)
+        finally:
+            self._took = self._job.took or 0.0
         return await self._awaited(value) if inspect.isawaitable(value) else value
 
     async def _awaited(self, value: object) -> object:

@@ -1,25 +1,29 @@
 """Background checks: run by their own interval, never by a probe.
 
-Owns when a check runs and what its runs came to. What that means for readiness is not decided
-here: a probe reads the last outcome from memory.
+Owns when a check runs, and what is said in the log about it: one line for each change, none for a
+run that changes nothing. What its outcomes come to is a pure rule (`_thresholds`); what that means
+for readiness is not decided here. A probe reads memory.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from healthkit._model import Outcome
+from healthkit._calls import TooLateError, reason_of
+from healthkit._model import CheckState, Component, Kind, Outcome
+from healthkit._thresholds import Tally
 from healthkit.errors import CheckFailed
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from healthkit._calls import Calls
+    from healthkit._calls import Call, Calls
 
 logger = logging.getLogger("healthkit")
 
@@ -33,22 +37,88 @@ class Check:
 
     name: str
     function: Callable[..., object]
-    interval: float
-    timeout: float
-    required: bool
+    interval: float = 10.0
+    timeout: float = 0.8
+    failure_threshold: int = 1
+    success_threshold: int = 1
+    required: bool = True
+    #: Above `longest_cycle`, or a healthy check would grow stale between two runs.
+    max_age: float = 20.8
+    #: Types of exceptions that say nothing about what is checked.
+    unknown: tuple[type[BaseException], ...] = ()
+
+    def outcome(self, failure: BaseException | None) -> Outcome:
+        """Say what it means that a run ended with `failure`, or without."""
+        if failure is None:
+            return Outcome.SUCCESS
+        if isinstance(failure, CheckFailed | TooLateError):
+            return Outcome.FAILURE
+        return Outcome.UNKNOWN if isinstance(failure, self.unknown) else Outcome.FAILURE
+
+
+def longest_cycle(interval: float, timeout: float) -> float:
+    """Return the longest time from the end of one run to the end of the next, both in time."""
+    return interval * (1 + JITTER) + timeout
 
 
 class CheckWatch:
-    """One check in one life."""
+    """One check in one life. Its state may be read in any thread; it runs on the life's loop."""
 
-    def __init__(self, check: Check, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        check: Check,
+        changed: Callable[[], None],
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Watch a check that has not run yet.
+
+        Args:
+            check: which.
+            changed: called when an answer may have become another.
+            wall_clock: Unix time, for people and other machines; ages never depend on it.
+        """
         self.check = check
-        #: How the last run ended; None before the first has.
-        self.outcome: Outcome | None = None
+        #: Why it does not pass, for the log and for whom `show_reasons` admits. May hold a secret.
+        self.reason: str | None = None
+        self._tally = Tally(
+            failure_threshold=check.failure_threshold,
+            success_threshold=check.success_threshold,
+            max_age=check.max_age,
+        )
         self._changed = changed
+        self._wall_clock = wall_clock
+        #: The state that the log knows of.
+        self._said = CheckState.PENDING
+        self._last = Outcome.SUCCESS
+        self._hanging = False
+        self._time: float | None = None
+        self._duration: float | None = None
+        #: Set, and replaced, at each success or failure.
+        self._counted = anyio.Event()
 
     def __repr__(self) -> str:
-        return f"<CheckWatch {self.check.name} {self.outcome or 'pending'}>"
+        return f"<CheckWatch {self.check.name} {self._tally!r}{' hanging' * self._hanging}>"
+
+    @property
+    def fresh_until(self) -> float:
+        """When the state expires, on the loop's clock."""
+        return self._tally.fresh_until
+
+    def component(self, now: float) -> Component:
+        """Say how it stands at `now` on the loop's clock. Safe in any thread."""
+        last_at = self._tally.last_at
+        return Component(
+            name=self.check.name,
+            kind=Kind.CHECK,
+            state=self._tally.state_at(now),
+            required=self.check.required,
+            note="hanging" if self._hanging else "",
+            overdue=self._hanging,
+            age=None if last_at is None else max(0.0, now - last_at),
+            time=self._time,
+            duration=self._duration,
+            runs=dict(self._tally.runs),
+        )
 
     async def run(self, calls: Calls, rng: random.Random) -> None:
         """Run the check at once, then an interval after each end, until cancelled.
@@ -57,23 +127,91 @@ class CheckWatch:
         runs never pile up.
         """
         while True:
+            began = anyio.current_time()
             call = calls.start(self.check.function, kind="check", name=self.check.name)
             failure = await call.failure(self.check.timeout)
             if failure is None and call.value is False:
                 failure = CheckFailed("returned False")
+            self._duration = call.took if call.ended.is_set() else anyio.current_time() - began
             self._record(failure)
-            await call.ended.wait()
+            await self._ended(call)
             await anyio.sleep(self.check.interval * rng.uniform(1 - JITTER, 1 + JITTER))
 
-    def _record(self, failure: BaseException | None) -> None:
-        """Keep the outcome; say so in the log when it is another than before."""
-        before = self.outcome
-        self.outcome = Outcome.SUCCESS if failure is None else Outcome.FAILURE
-        if self.outcome is before:
+    async def watch_age(self) -> None:
+        """Say so when the last success or failure has become too old, until cancelled."""
+        while True:
+            counted = self._counted
+            with anyio.move_on_after(self.fresh_until - anyio.current_time()):
+                await counted.wait()
+            if not counted.is_set():
+                self._announce(None)
+                await counted.wait()
+
+    async def _ended(self, call: Call) -> None:
+        """Wait for the end of a run; say so when it keeps the next one waiting."""
+        with anyio.move_on_after(self.check.interval):
+            await call.ended.wait()
+        if call.ended.is_set():
             return
-        extra = {"check": self.check.name, "outcome": str(self.outcome)}
-        if failure is None:
-            logger.info("check %s succeeds", self.check.name, extra=extra)
-        else:
-            logger.warning("check %s fails", self.check.name, exc_info=failure, extra=extra)
+        self._set_hanging(hanging=True)
+        line = "check %s hangs: its next run has to wait for the end of this one"
+        logger.warning(line, self.check.name, extra=self._extra())
+        await call.ended.wait()
+        self._set_hanging(hanging=False)
+        logger.info("check %s hangs no more", self.check.name, extra=self._extra())
+
+    def _set_hanging(self, *, hanging: bool) -> None:
+        self._hanging = hanging
         self._changed()
+
+    def _record(self, failure: BaseException | None) -> None:
+        """Count how a run ended, and say what follows from it."""
+        outcome = self.check.outcome(failure)
+        before, self._last = self._last, outcome
+        self.reason = None if failure is None else reason_of(failure)
+        self._tally.count(outcome, anyio.current_time())
+        if outcome is Outcome.UNKNOWN:
+            self._log_unknown(failure, again=before is outcome)
+        else:
+            self._time = self._wall_clock()
+            self._announce(failure)
+            self._counted.set()
+            self._counted = anyio.Event()
+        self._changed()
+
+    def _log_unknown(self, failure: BaseException | None, *, again: bool) -> None:
+        line = "check %s: unknown, the diagnosis broke; it stays %s"
+        level = logging.DEBUG if again else logging.WARNING
+        logger.log(level, line, self.check.name, self._said, exc_info=failure, extra=self._extra())
+
+    def _announce(self, failure: BaseException | None) -> None:
+        """Log the state if it is another than the log knows of, with what has led to it."""
+        before, self._said = self._said, self._tally.state_at(anyio.current_time())
+        extra = {**self._extra(), "state_before": str(before)}
+        if self._said is before:
+            if failure is not None:
+                line = "check %s: a failure; it stays %s"
+                logger.debug(line, self.check.name, before, exc_info=failure, extra=extra)
+            return
+        level, line = SAID[self._said]
+        if level > logging.INFO and not self.check.required:
+            line += ", and is not required"
+        logger.log(level, line, self.check.name, exc_info=failure, extra=extra)
+
+    def _extra(self) -> dict[str, object]:
+        """Return the structured fields of every log record about this check."""
+        return {
+            "check": self.check.name,
+            "state": str(self._said),
+            "outcome": str(self._last),
+            "required": self.check.required,
+        }
+
+
+#: What the log says of a new state, and how loudly.
+SAID: Final[Mapping[CheckState, tuple[int, str]]] = {
+    CheckState.PENDING: (logging.INFO, "check %s is pending"),
+    CheckState.PASSING: (logging.INFO, "check %s passes"),
+    CheckState.FAILING: (logging.WARNING, "check %s fails"),
+    CheckState.STALE: (logging.WARNING, "check %s is stale: its last result is too old"),
+}

@@ -7,6 +7,7 @@ life's business.
 from __future__ import annotations
 
 import logging
+import math
 import random
 from typing import TYPE_CHECKING, Final
 
@@ -15,13 +16,14 @@ import anyio
 from healthkit._calls import Calls
 from healthkit._checks import CheckWatch
 from healthkit._loop import Tasks
-from healthkit._warmup import WorkRun, WorkState
+from healthkit._model import WorkState
+from healthkit._warmup import WorkRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
     from healthkit._loop import Loop
-    from healthkit._model import Outcome
+    from healthkit._model import Component
     from healthkit._registry import Registry
     from healthkit._warmup import Work
 
@@ -52,12 +54,12 @@ class Duties:
         self._callbacks = tuple(registry.callbacks)
         self._startups = [_run_of(work, changed, proceed) for work in registry.startups]
         self._warmups = [_run_of(work, changed, proceed) for work in registry.warmups]
-        self.checks = [CheckWatch(check, changed) for check in registry.checks]
+        self._checks = [CheckWatch(check, changed) for check in registry.checks]
         self._tasks: Tasks | None = None
         self._calls: Calls | None = None
 
     def __repr__(self) -> str:
-        return f"<Duties {self._startups} {self._warmups} {self.checks}>"
+        return f"<Duties {self._startups} {self._warmups} {self._checks}>"
 
     def start(self, loop: Loop, state: object, torn_down: Callable[[], None]) -> None:
         """Begin everything at once.
@@ -74,8 +76,9 @@ class Duties:
         for run in [*self._startups, *self._warmups]:
             tasks.start(run.run(calls, state, rng), f"{run.work.kind} {run.work.name}")
             tasks.start(run.watch_deadline(), f"deadline of {run.work.name}")
-        for watch in self.checks:
+        for watch in self._checks:
             tasks.start(watch.run(calls, rng), f"check {watch.check.name}")
+            tasks.start(watch.watch_age(), f"age of {watch.check.name}")
 
     def call_back(self, take: Callable[[str], Callable[[], None]]) -> None:
         """Start the drain's callbacks, if the work has begun.
@@ -109,40 +112,33 @@ class Duties:
     @property
     def started(self) -> bool:
         """Whether all start-up work is done."""
-        return not self.starting and not self.failed
+        return all(run.state is WorkState.DONE for run in self._startups)
 
     @property
     def warm(self) -> bool:
         """Whether all required warm-ups are done."""
-        return not self.warming
+        required = (run for run in self._warmups if run.work.required)
+        return all(run.state is WorkState.DONE for run in required)
 
-    @property
-    def starting(self) -> tuple[str, ...]:
-        """Start-up work under way, with its progress."""
-        return _said(self._startups, WorkState.PENDING)
+    def components(self, now: float) -> tuple[Component, ...]:
+        """Say how everything stands at `now` on the loop's clock. Safe in any thread."""
+        works = [run.component() for run in (*self._startups, *self._warmups)]
+        return (*works, *(watch.component(now) for watch in self._checks))
 
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Start-up work that has failed for good."""
-        return _said(self._startups, WorkState.FAILED)
+    def fresh_until(self, now: float) -> float:
+        """Return the moment at which the next check grows stale; infinity if none will."""
+        moments = (watch.fresh_until for watch in self._checks)
+        return min((moment for moment in moments if moment > now), default=math.inf)
 
-    @property
-    def warming(self) -> tuple[str, ...]:
-        """Required warm-ups under way, with their progress."""
-        return _said([run for run in self._warmups if run.work.required], WorkState.PENDING)
-
-    def required_checks(self, outcome: Outcome | None) -> tuple[str, ...]:
-        """Return the names of the required checks with this last outcome; None is no run yet."""
-        required = (watch for watch in self.checks if watch.check.required)
-        return tuple(watch.check.name for watch in required if watch.outcome is outcome)
+    def reasons(self) -> Mapping[str, str]:
+        """Return why what does not succeed does not, by name. May hold secrets."""
+        reasons = [(run.work.name, run.reason) for run in (*self._startups, *self._warmups)]
+        reasons += [(watch.check.name, watch.reason) for watch in self._checks]
+        return {name: reason for name, reason in reasons if reason is not None}
 
 
 def _run_of(work: Work, changed: Callable[[], None], proceed: Callable[[], None]) -> WorkRun:
     return WorkRun(work, changed=changed, ended=proceed)
-
-
-def _said(runs: Sequence[WorkRun], state: WorkState) -> tuple[str, ...]:
-    return tuple(str(run) for run in runs if run.state is state)
 
 
 async def _until_cancelled(torn_down: Callable[[], None]) -> None:

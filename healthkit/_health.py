@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Literal, NoReturn, final
+from typing import TYPE_CHECKING, Literal, NoReturn, cast, final
 
 import anyio
 
-from healthkit import _answers, _settings, _validate
+from healthkit import _settings, _validate
+from healthkit._answering import Answering
+from healthkit._calls import is_async
 from healthkit._hold import Hold
 from healthkit._life import Life
 from healthkit._model import Phase, Probe
@@ -21,9 +23,17 @@ from healthkit._registering import Registrar
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from prometheus_client.registry import Collector
+    from starlette.types import Scope
+
+    from healthkit._desk import Desk
+    from healthkit._metrics import MetricsDesk
     from healthkit._registry import Registry
+
+    #: The names of `paths`.
+    Preset = Literal["kubernetes", "microprofile", "spring", "dockerflow"]
 
     #: The keys of `paths`.
     ProbeName = Probe | Literal["live", "ready", "startup", "health"]
@@ -46,12 +56,20 @@ class Health(Registrar):
             ``terminationGracePeriodSeconds``; 30. A drain that does not fit is warned about.
         readyz_while_draining: 503, or 200 where a terminating endpoint must stay in use (a single
             replica, ``externalTrafficPolicy: Local``).
-        paths: ``"kubernetes"`` (``/livez``, ``/readyz``, ``/startupz``, ``/healthz``), or a mapping
-            of ``live``, ``ready``, ``startup``, ``health`` to a path, or to None to switch one off.
-            What the mapping leaves out stays as it is.
+        paths: ``"kubernetes"`` (``/livez``, ``/readyz``, ``/startupz``, ``/healthz``), another
+            preset (``"microprofile"``, ``"spring"``, ``"dockerflow"``), or a mapping of ``live``,
+            ``ready``, ``startup``, ``health`` to a path, or to None to switch one off. What the
+            mapping leaves out stays as in the first.
         reject_while_starting: answer other requests 503 until started. Off, because test clients
             often open no lifespan.
         retry_after: whole seconds in ``Retry-After`` of a 503; 5.
+        metrics_path: where the middleware serves Prometheus metrics, such as ``/metrics``. None is
+            nowhere.
+        metrics_registry: a registry whose metrics are served there too. None is healthkit's alone.
+            It is only read: nothing is registered in it.
+        show_reasons: a plain function of the ASGI scope that returns True for a client which may
+            read in detailed answers why a check fails: exception texts, which can hold host names
+            and passwords. None is nobody. Called on the loop, for ``?verbose`` and JSON only.
 
     Raises:
         ConfigError: a value is wrong, in the code or in the environment.
@@ -67,9 +85,12 @@ class Health(Registrar):
         drain_timeout: float = 15.0,
         grace_period: float = 30.0,
         readyz_while_draining: Literal[503, 200] = 503,
-        paths: Literal["kubernetes"] | Mapping[ProbeName, str | None] = "kubernetes",
+        paths: Preset | Mapping[ProbeName, str | None] = "kubernetes",
         reject_while_starting: bool = False,
         retry_after: int = 5,
+        metrics_path: str | None = None,
+        metrics_registry: Collector | None = None,
+        show_reasons: Callable[[Scope], bool] | None = None,
     ) -> None:
         super().__init__()
         self._settings = _settings.read(
@@ -81,13 +102,14 @@ class Health(Registrar):
                 "paths": paths,
                 "reject_while_starting": reject_while_starting,
                 "retry_after": retry_after,
+                "metrics_path": metrics_path,
             },
             os.environ,
         )
         self._notes = self._settings.notes
-        #: Another object after each change: an answer made for an older one is not used again.
-        self._version = object()
-        self._answers: dict[Probe, tuple[object, _answers.Answer]] = {}
+        self._metrics_registry = _validated_registry(metrics_registry)
+        #: What the endpoints answer, for the doors.
+        self.answering = Answering(self._settings, lambda: self.life, _admits(show_reasons))
         self._waiters: set[anyio.Event] = set()
         self._lifespan_is_open = False
         #: The present life, for the doors; see its module for what may be called from where.
@@ -188,7 +210,7 @@ class Health(Registrar):
             while not self._has_reached(awaited):
                 await self._next_move()
             return
-        line = _answers.verdict(Probe.READY, self.life.report(), ready_while_draining=False).line
+        line = self.answering.verdict(Probe.READY, self.life.report()).line
         idle = "" if self.life.begun else "; nothing has begun: open a lifespan or send a request"
         message = f"not {awaited} within {limit:g} s: {line}{idle}"
         raise TimeoutError(message)
@@ -200,22 +222,20 @@ class Health(Registrar):
         """Which path asks which probe."""
         return self._settings.paths
 
-    def answer(self, probe: Probe) -> _answers.Answer:
-        """Return what `probe` is to be told now: from memory, made anew after a change."""
-        kept = self._answers.get(probe)
-        if kept is not None and kept[0] is self._version:
-            return kept[1]
-        version = self._version
-        ready_while_draining = self._settings.readyz_while_draining == _answers.OK
-        report = self.life.report()
-        judged = _answers.verdict(probe, report, ready_while_draining=ready_while_draining)
-        made = _answers.render(judged, self._settings.retry_after)
-        self._answers[probe] = (version, made)
-        return made
+    @property
+    def metrics_path(self) -> str | None:
+        """Where the metrics are, if anywhere."""
+        return self._settings.metrics_path
 
-    def answer_starting(self) -> _answers.Answer:
-        """Return the 503 for an ordinary request that came before the app has started."""
-        return self.answer(Probe.STARTUP)
+    @property
+    def desks(self) -> Mapping[str, Desk]:
+        """What answers at which path. Made anew each time: ask once."""
+        desks: dict[str, Desk] = {
+            path: self.answering.desks[probe] for path, probe in self.paths.items()
+        }
+        if self.metrics_path is not None:
+            desks[self.metrics_path] = self._metrics_desk()
+        return desks
 
     def begin(self) -> Life | None:
         """Begin a life for a lifespan; None if another lifespan's life is under way."""
@@ -234,6 +254,11 @@ class Health(Registrar):
         if self.life.running or (self._lifespan_is_open and self.life.is_here):
             return
         self._begin().app_started({})
+
+    def _metrics_desk(self) -> MetricsDesk:
+        from healthkit._metrics import Metrics, MetricsDesk  # noqa: PLC0415  # see its docstring
+
+        return MetricsDesk(Metrics(lambda: self.life, self.answering), self._metrics_registry)
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -254,7 +279,7 @@ class Health(Registrar):
         return self.life
 
     def _new_life(self) -> Life:
-        return Life(self._settings, changed=self._forget_answers, moved=self._wake_waiters)
+        return Life(self._settings, changed=self.answering.forget, moved=self._wake_waiters)
 
     def _open_registry(self) -> Registry:
         """Return the registry of the app that is starting up, else the one for all lives."""
@@ -267,10 +292,6 @@ class Health(Registrar):
             )
             raise ConfigError(message)
         return self.life.open_registry
-
-    def _forget_answers(self) -> None:
-        """Have every answer made anew. Safe in any thread."""
-        self._version = object()
 
     def _has_reached(self, phase: Phase) -> bool:
         over = self.phase is Phase.STOPPED and phase is not Phase.STOPPED
@@ -288,3 +309,21 @@ class Health(Registrar):
     def _wake_waiters(self) -> None:
         for moved in self._waiters:
             moved.set()
+
+
+def _admits(found: object) -> Callable[[Scope], bool] | None:
+    """Return the predicate `show_reasons` if it is one."""
+    if found is None:
+        return None
+    expected = "a plain function of the ASGI scope that returns True or False, or None"
+    if not callable(found) or is_async(found):
+        raise _validate.refuse("show_reasons", found, expected)
+    return cast("Callable[[Scope], bool]", found)
+
+
+def _validated_registry(found: object) -> Collector | None:
+    """Return `metrics_registry` if metrics can be collected from it."""
+    if found is not None and not callable(getattr(found, "collect", None)):
+        expected = "a prometheus_client.CollectorRegistry, or None"
+        raise _validate.refuse("metrics_registry", found, expected)
+    return cast("Collector | None", found)

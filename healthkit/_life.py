@@ -20,10 +20,9 @@ from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
 from healthkit._duties import Duties
 from healthkit._lifecycle import Event, Lifecycle
 from healthkit._loop import Loop
-from healthkit._model import Outcome, Phase, Report
+from healthkit._model import Component, Kind, Phase, Report, WorkState
 from healthkit._registry import LIFESPAN, Registry
 from healthkit._signals import GATE, Keeper
-from healthkit._warmup import WorkState
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,12 +54,14 @@ class Life:
         self._changed = changed
         self._moved = moved
         self._loop: Loop | None = None
-        self.lifecycle = Lifecycle(self._now())
+        self.lifecycle = Lifecycle(self.now())
         #: Work that arrives now is counted here.
         self.flight = Flight(Detour.BEGIN)
         self._flights = [self.flight]
         #: Set when the drain begins.
         self.draining = anyio.Event()
+        #: When it began, in Unix time; None before.
+        self.drain_time: float | None = None
         self._registry = Registry()
         self.duties = Duties(self._registry, changed, self._proceed)
         #: The app's own start-up.
@@ -102,24 +103,27 @@ class Life:
         return sum(flight.count for flight in self._flights)
 
     @property
+    def holds(self) -> int:
+        """How much other work a drain would wait for."""
+        return sum(len(flight.holds) for flight in self._flights)
+
+    @property
     def open_registry(self) -> Registry | None:
         """What may still be added to for this life: only until the app's start-up is complete."""
         return self._registry if self._app is WorkState.PENDING else None
 
     def report(self) -> Report:
         """Say how things stand. Safe in any thread."""
-        lifespan = {self._app: (LIFESPAN,)}
+        now = self.now()
+        lifespan = Component(LIFESPAN, Kind.STARTUP, self._app)
         return Report(
             phase=self.phase,
             started=self.lifecycle.started,
             warmed=self.lifecycle.warmed,
             liveness_failed=self._liveness_failed,
             paused=self._paused,
-            failed=lifespan.get(WorkState.FAILED, ()) + self.duties.failed,
-            starting=lifespan.get(WorkState.PENDING, ()) + self.duties.starting,
-            warming=self.duties.warming,
-            failing=self.duties.required_checks(Outcome.FAILURE),
-            pending=self.duties.required_checks(None),
+            components=(lifespan, *self.duties.components(now)),
+            fresh_until=self.duties.fresh_until(now),
         )
 
     # -- start ------------------------------------------------------------------------------------
@@ -128,6 +132,7 @@ class Life:
         """Take note of the loop and of what is registered. The app's own start-up comes next."""
         self._loop = Loop()
         self._registry = registry
+        self.duties = Duties(registry, self._changed, self._proceed)
         self._divert()
         self._changed()
 
@@ -218,6 +223,7 @@ class Life:
 
     def _begin_drain(self) -> None:
         if self._advance(Event.DRAIN_REQUESTED):
+            self.drain_time = time.time()
             self.draining.set()
             self.duties.call_back(self.take)
 
@@ -255,7 +261,7 @@ class Life:
         """Say what the drain has not waited for any longer."""
         if left:
             line = "the drain is over after %g s with %s still in flight"
-            took = self._now() - self.lifecycle.entered[Phase.DRAINING]
+            took = self.now() - self.lifecycle.entered[Phase.DRAINING]
             logger.warning(line, round(took, 1), left, extra={"in_flight": self.in_flight})
 
     def _plan(self) -> DrainPlan:
@@ -304,12 +310,18 @@ class Life:
 
     # -- helpers ----------------------------------------------------------------------------------
 
-    def _now(self) -> float:
+    @property
+    def clock(self) -> Callable[[], float]:
+        """This life's clock."""
+        return self._loop.clock if self._loop is not None else time.monotonic
+
+    def now(self) -> float:
+        """Return this life's clock, in seconds: monotonic, and of no meaning outside of it."""
         return self._loop.now() if self._loop is not None else time.monotonic()
 
     def _advance(self, event: Event) -> bool:
         before = self.phase
-        if not self.lifecycle.advance(event, self._now()):
+        if not self.lifecycle.advance(event, self.now()):
             return False
         extra = {"phase": str(self.phase), "phase_before": str(before)}
         logger.info("%s", self.phase, extra=extra)

@@ -10,9 +10,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from healthkit import _validate
-from healthkit._checks import Check
+from healthkit._checks import Check, longest_cycle
+from healthkit._model import Kind
 from healthkit._registry import OFFERED, Registry, arguments, name_of
 from healthkit._warmup import Work
+from healthkit.errors import CheckFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +93,7 @@ class Registrar:
 
         def register(function: _Function) -> _Function:
             work = Work(
-                kind="startup",
+                kind=Kind.STARTUP,
                 takes=arguments("startup", function, OFFERED),
                 name=name_of("startup", function, name),
                 function=function,
@@ -156,7 +158,7 @@ class Registrar:
 
         def register(function: _Function) -> _Function:
             work = Work(
-                kind="warmup",
+                kind=Kind.WARMUP,
                 takes=arguments("warmup", function, OFFERED),
                 name=name_of("warmup", function, name),
                 function=function,
@@ -179,7 +181,11 @@ class Registrar:
         name: str | None = None,
         interval: float = 10.0,
         timeout: float = 0.8,
+        failure_threshold: int = 1,
+        success_threshold: int = 1,
         required: bool = True,
+        max_age: float | None = None,
+        unknown: type[BaseException] | tuple[type[BaseException], ...] = (),
     ) -> _Function: ...
 
     @overload
@@ -190,10 +196,14 @@ class Registrar:
         name: str | None = None,
         interval: float = 10.0,
         timeout: float = 0.8,
+        failure_threshold: int = 1,
+        success_threshold: int = 1,
         required: bool = True,
+        max_age: float | None = None,
+        unknown: type[BaseException] | tuple[type[BaseException], ...] = (),
     ) -> Callable[[_Function], _Function]: ...
 
-    def check(
+    def check(  # noqa: PLR0913  # a check's parameters; all by keyword
         self,
         function: _Function | _Missing = _Missing.MISSING,
         /,
@@ -201,13 +211,18 @@ class Registrar:
         name: str | None = None,
         interval: float = 10.0,
         timeout: float = 0.8,
+        failure_threshold: int = 1,
+        success_threshold: int = 1,
         required: bool = True,
+        max_age: float | None = None,
+        unknown: type[BaseException] | tuple[type[BaseException], ...] = (),
     ) -> _Function | Callable[[_Function], _Function]:
         """Register a background check for readiness. Decorator or plain call.
 
         It runs by its own interval and never inside a probe. Returning is success; ``False``,
         `CheckFailed`, any other exception, or taking too long is failure. A coroutine function runs
-        on the app's loop, a plain one in a thread of healthkit's own. There is no liveness variant.
+        on the app's loop, a plain one in a thread of healthkit's own; one that blocks for ever
+        costs that thread, and is reported as ``hanging``. There is no liveness variant.
 
         Args:
             function: what to run, without arguments.
@@ -216,8 +231,19 @@ class Registrar:
                 10. The first run is immediate.
             timeout: seconds for one run; 0.8, to fit the kubelet's ``timeoutSeconds: 1``. A run
                 that is late has failed at once; the next waits until it has ended.
-            required: False runs it and logs its changes, but readiness does not depend on it. Use
-                it for what all pods share: when it is down, taking all of them out helps nobody.
+            failure_threshold: how many failures in a row make it fail, 1 to 1000; 1, because the
+                kubelet counts again (``failureThreshold: 3`` of its own).
+            success_threshold: how many successes in a row make it pass, 1 to 1000; 1. Also at
+                first: without a result that counts, a required check is in the way.
+            required: False runs it and reports it as a warning, but readiness does not depend on
+                it. Use it for what all pods share: when it is down, taking all of them out helps
+                nobody.
+            max_age: seconds after which the last success or failure is too old: a required check
+                is in the way then, whatever it was. None is ``2 * interval + timeout``. It must be
+                longer than the longest cycle of runs in time, ``1.1 * interval + timeout``.
+            unknown: types of exceptions that say nothing about what is checked: the diagnosis
+                broke (no file descriptor, no permission). The last state stands, until `max_age`.
+                `CheckFailed` and the timeout stay failures.
 
         Raises:
             ConfigError: a parameter is wrong or the name is taken.
@@ -225,12 +251,18 @@ class Registrar:
 
         def register(function: _Function) -> _Function:
             arguments("check", function, ())
+            checked_interval = _validate.seconds("check interval", interval, zero=False)
+            checked_timeout = _validate.seconds("check timeout", timeout, zero=False)
             check = Check(
                 name=name_of("check", function, name),
                 function=function,
-                interval=_validate.seconds("check interval", interval, zero=False),
-                timeout=_validate.seconds("check timeout", timeout, zero=False),
+                interval=checked_interval,
+                timeout=checked_timeout,
+                failure_threshold=_threshold("failure_threshold", failure_threshold),
+                success_threshold=_threshold("success_threshold", success_threshold),
                 required=_validate.flag("check required", required),
+                max_age=_max_age(max_age, checked_interval, checked_timeout),
+                unknown=_validate.exceptions("check unknown", unknown, but=CheckFailed),
             )
             self._open_registry().add(check)
             return function
@@ -275,3 +307,19 @@ class Registrar:
 def _optional(what: str, value: object) -> float | None:
     """Return `value` as seconds above 0, or None for no limit."""
     return None if value is None else _validate.seconds(what, value, zero=False)
+
+
+def _threshold(what: str, value: object) -> int:
+    return _validate.whole(f"check {what}", value, least=1, most=1_000)
+
+
+def _max_age(value: object, interval: float, timeout: float) -> float:
+    """Return `value` as seconds, or the default; a healthy check must not grow stale."""
+    if value is None:
+        return 2 * interval + timeout
+    checked = _validate.seconds("check max_age", value, zero=False)
+    cycle = longest_cycle(interval, timeout)
+    if checked <= cycle:
+        expected = f"more than {cycle:g} s, the longest time between two results in time"
+        raise _validate.refuse("check max_age", value, f"{expected} (1.1 * interval + timeout)")
+    return checked

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from healthkit import _validate
 from healthkit._checks import Check
+from healthkit._local import LocalCheck
+from healthkit._model import Kind
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,12 +49,12 @@ class Registry:
     )
 
     def copy(self) -> Registry:
-        """Return a registry that grows independently of this one."""
+        """Return a registry that grows independently of this one, for a life of its own."""
         return replace(
             self,
             startups=list(self.startups),
             warmups=list(self.warmups),
-            checks=list(self.checks),
+            checks=[_fresh(check) for check in self.checks],
             callbacks=list(self.callbacks),
         )
 
@@ -69,7 +71,14 @@ class Registry:
         if isinstance(item, Check):
             self.checks.append(item)
         else:
-            (self.startups if item.kind == "startup" else self.warmups).append(item)
+            (self.startups if item.kind is Kind.STARTUP else self.warmups).append(item)
+
+
+def _fresh(check: Check) -> Check:
+    """Return the check without what its function remembers of an earlier life."""
+    if isinstance(check.function, LocalCheck):
+        return replace(check, function=check.function.fresh())
+    return check
 
 
 def name_of(what: str, function: object, given: str | None) -> str:

@@ -39,6 +39,28 @@ PRESETS: Final[Mapping[str, Mapping[Probe, str | None]]] = {
         Probe.STARTUP: "/startupz",
         Probe.HEALTH: "/healthz",
     },
+    # MicroProfile Health 4.0, "REST endpoints". Its /health is the sum of the other three.
+    "microprofile": {
+        Probe.LIVE: "/health/live",
+        Probe.READY: "/health/ready",
+        Probe.STARTUP: "/health/started",
+        Probe.HEALTH: "/health",
+    },
+    # Spring Boot's "Kubernetes Probes" have two groups; a third is called like the probe.
+    "spring": {
+        Probe.LIVE: "/actuator/health/liveness",
+        Probe.READY: "/actuator/health/readiness",
+        Probe.STARTUP: "/actuator/health/startup",
+        Probe.HEALTH: "/actuator/health",
+    },
+    # mozilla-services/Dockerflow: the first is for load balancers and asks no backing service, the
+    # second does. It has no others; liveness is 200 during the start, so it serves as both.
+    "dockerflow": {
+        Probe.LIVE: "/__lbheartbeat__",
+        Probe.READY: "/__heartbeat__",
+        Probe.STARTUP: None,
+        Probe.HEALTH: None,
+    },
 }
 
 #: Whoever asks here asks for liveness; no other probe may answer (see `_path_table`).
@@ -57,6 +79,7 @@ class Settings:
     paths: Mapping[str, Probe]
     reject_while_starting: bool
     retry_after: int
+    metrics_path: str | None
     #: What is to be logged once at the first start: level and line.
     notes: tuple[tuple[int, str], ...]
 
@@ -74,6 +97,10 @@ def _path(what: str, value: object) -> str:
     if not value.startswith("/") or not value.isprintable() or set(value) & set(" ?#%"):
         raise _validate.refuse(what, value, expected)
     return value
+
+
+def _metrics_path(what: str, value: object) -> str | None:
+    return None if value is None else _path(what, value)
 
 
 def _path_table(what: str, value: object) -> Mapping[str, Probe]:
@@ -145,6 +172,8 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "paths": _Kind(str, _path_table),
     "reject_while_starting": _FLAG,
     "retry_after": _SECONDS_TO_RETRY,
+    # An empty variable switches the metrics off.
+    "metrics_path": _Kind(lambda text: text or None, _metrics_path),
 }
 
 
@@ -167,10 +196,20 @@ def read(code: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
         if text is not None:
             checked[name] = kind.check(variable, kind.from_text(text))
             notes.append((logging.INFO, f"{variable}={text!r} is set and wins over the code"))
+    _refuse_shadowing(checked["metrics_path"], cast("Mapping[str, Probe]", checked["paths"]))
     notes += _unknown(environ)
     settings = Settings(notes=(), **checked)  # type: ignore[arg-type]  # _KINDS checked each type
     notes += _grace(settings)
     return Settings(notes=tuple(notes), **checked)  # type: ignore[arg-type]  # as above
+
+
+def _refuse_shadowing(metrics_path: object, paths: Mapping[str, Probe]) -> None:
+    """Refuse a path for the metrics that a probe has, or that asks for liveness below a root."""
+    if isinstance(metrics_path, str):
+        taken = paths.get(metrics_path)
+        if taken is not None or metrics_path.endswith(LIVENESS_PATH):
+            expected = f"a path of its own, not that of the {taken or Probe.LIVE} probe"
+            raise _validate.refuse("metrics_path", metrics_path, expected)
 
 
 def _unknown(environ: Mapping[str, str]) -> list[tuple[int, str]]:

@@ -6,7 +6,7 @@ Used for settings, for the parameters of registered work, and for its names.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, cast
 
 from healthkit.errors import ConfigError
 
@@ -86,6 +86,27 @@ def text(what: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise refuse(what, value, "text for a reader of the log")
     return value
+
+
+def exceptions(
+    what: str, value: object, *, but: type[BaseException]
+) -> tuple[type[BaseException], ...]:
+    """Return `value`, a type of exceptions or a tuple of them, as a tuple.
+
+    Args:
+        what: the name of the parameter.
+        value: what was given.
+        but: what may not be among them.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    found = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+    types = [one for one in found if isinstance(one, type) and issubclass(one, BaseException)]
+    if len(types) < len(found) or any(issubclass(one, but) for one in types):
+        expected = f"a type of exceptions or a tuple of them, without {but.__name__}"
+        raise refuse(what, found, expected)
+    return tuple(types)
 
 
 def name(what: str, value: object) -> str:

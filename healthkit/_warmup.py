@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import anyio
+
+from healthkit._calls import reason_of
+from healthkit._model import Component, Kind, WorkState
 
 if TYPE_CHECKING:
     import random
@@ -51,6 +53,8 @@ class Progress:
         self._changed = changed
         self._said = ""
         self._logged = 0
+        #: How much is done, from 0 to 1; None without a total.
+        self.ratio: float | None = None
 
     def __call__(self, done: float, total: float | None = None) -> None:
         """Report `done` of `total`, in any unit; without a total only the count is shown.
@@ -66,6 +70,7 @@ class Progress:
         if said == self._said:
             return
         self._said = said
+        self.ratio = None if percent is None else percent / 100
         self._changed()
         if percent is not None and abs(percent - self._logged) >= LOGGED_STEP:
             self._logged = percent - percent % LOGGED_STEP
@@ -78,6 +83,7 @@ class Progress:
         """Forget what the last attempt reported."""
         self._said = ""
         self._logged = 0
+        self.ratio = None
         self._changed()
 
 
@@ -85,29 +91,18 @@ class Progress:
 class Work:
     """Start-up work or a warm-up as it was registered. Seconds; see `Health`."""
 
-    kind: str
+    kind: Kind
     name: str
     function: Callable[..., object]
     #: How many of ``(progress, state)`` the function takes.
     takes: int
     #: For one attempt; None is no limit.
     timeout: float | None
-    #: After this long an error is logged. The attempts go on.
+    #: After this long an error is logged, and it is overdue. The attempts go on.
     deadline: float | None
     #: None is: until it succeeds.
     attempts: int | None
     required: bool
-
-
-class WorkState(StrEnum):
-    """Where one piece of work stands in one life."""
-
-    #: Not done yet: running, or waiting for its next attempt.
-    PENDING = "pending"
-    #: It returned.
-    DONE = "done"
-    #: Its last attempt failed. Final.
-    FAILED = "failed"
 
 
 class WorkRun:
@@ -129,6 +124,10 @@ class WorkRun:
         self.work = work
         self.state = WorkState.PENDING
         self.progress = Progress(work.name, changed)
+        #: Why the last attempt failed, while the work is not done. May hold a secret.
+        self.reason: str | None = None
+        self._overdue = False
+        self._changed = changed
         self._ended = ended
 
     def __repr__(self) -> str:
@@ -136,6 +135,19 @@ class WorkRun:
 
     def __str__(self) -> str:
         return f"{self.work.name} {self.progress}".rstrip()
+
+    def component(self) -> Component:
+        """Say how it stands. Safe in any thread."""
+        done = self.state is WorkState.DONE
+        return Component(
+            name=self.work.name,
+            kind=self.work.kind,
+            state=self.state,
+            required=self.work.required,
+            note="" if done else str(self.progress),
+            overdue=self._overdue and not done,
+            progress=1.0 if done else self.progress.ratio,
+        )
 
     async def run(self, calls: Calls, state: object, rng: random.Random) -> None:
         """Attempt the work until it is done or has failed for good."""
@@ -148,6 +160,7 @@ class WorkRun:
             kind, name = self.work.kind, self.work.name
             call = calls.start(self.work.function, *arguments, kind=kind, name=name)
             failure = await call.failure(self.work.timeout)
+            self.reason = None if failure is None else reason_of(failure)
             if failure is None:
                 self._end(WorkState.DONE)
                 return
@@ -162,6 +175,8 @@ class WorkRun:
             return
         await anyio.sleep(self.work.deadline)
         if self.state is WorkState.PENDING:
+            self._overdue = True
+            self._changed()
             line = "%s %s is not done after its deadline of %g s; its attempts go on"
             logger.error(line, self.work.kind, self, self.work.deadline, extra=self._extra())
 

@@ -17,16 +17,16 @@ import logging
 from typing import TYPE_CHECKING, NoReturn, final
 
 from healthkit import _validate
-from healthkit._answers import WRONG_METHOD, Answer
 from healthkit._drain import Detour
 from healthkit._health import Health
+from healthkit._model import Probe
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from healthkit._life import Life
-    from healthkit._model import Probe
+    from healthkit._render import Answer
 
 logger = logging.getLogger("healthkit")
 
@@ -52,7 +52,14 @@ class HealthMiddleware:
         _refuse_others(app, health)
         self._app = app
         self._health = health
-        self._paths = dict(health.paths)
+        self._answering = health.answering
+        self._desks = dict(health.desks)
+        self._live = health.answering.desks[Probe.LIVE]
+        self._live_path = next((p for p, probe in health.paths.items() if probe is Probe.LIVE), "")
+        #: What is below it asks for one component by name. ``"\0"`` is below nothing.
+        self._below = next(
+            (f"{p}/" for p, probe in health.paths.items() if probe is Probe.READY), "\0"
+        )
 
     def __init_subclass__(cls) -> NoReturn:
         """Refuse subclasses: an override could give a check a way to liveness."""
@@ -67,11 +74,20 @@ class HealthMiddleware:
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return
-        probe = self._paths.get(scope["path"])
-        if probe is None and (root := scope.get("root_path")):
-            probe = self._paths.get(scope["path"].removeprefix(root.rstrip("/")))
-        if probe is not None:
-            await self._probed(probe, scope, send)
+        path = scope["path"]
+        if path == self._live_path and scope["method"] == "GET":
+            for status, headers, body in self._live.at_once:
+                await send({"type": "http.response.start", "status": status, "headers": [*headers]})
+                await send({"type": "http.response.body", "body": body})
+                return
+        if path in self._desks:
+            for status, headers, body in self._desks[path].recall(scope):
+                await send({"type": "http.response.start", "status": status, "headers": [*headers]})
+                await send({"type": "http.response.body", "body": body})
+                return
+            await self._probed(scope, send)
+            return
+        if (self._below in path or scope.get("root_path")) and await self._probed(scope, send):
             return
         flight = self._health.life.flight
         if flight.detour is not None:
@@ -85,20 +101,32 @@ class HealthMiddleware:
             if flight.landing is not None:
                 flight.left()
 
-    async def _probed(self, probe: Probe, scope: Scope, send: Send) -> None:
-        """Answer a probe."""
-        if not self._health.life.running:
-            self._health.begin_without_lifespan()
-        known = scope["method"] in {"GET", "HEAD"}
-        answer = self._health.answer(probe) if known else WRONG_METHOD
-        await _send_answer(answer, scope, send, close=self._closes(scope))
+    async def _probed(self, scope: Scope, send: Send) -> bool:
+        """Answer what has to be looked at; return whether there was a probe."""
+        answer = self._answer(scope)
+        if answer is not None:
+            await _send_answer(answer, scope, send, close=self._closes(scope))
+        return answer is not None
+
+    def _answer(self, scope: Scope) -> Answer | None:
+        """Answer a probe, with or without the root path; None if it is the app's to answer."""
+        path = scope["path"]
+        if path not in self._desks and not path.startswith(self._below):
+            path = path.removeprefix(scope.get("root_path", "").rstrip("/"))
+        desk = self._desks.get(path)
+        if desk is None and not path.startswith(self._below):
+            return None
+        self._health.begin_without_lifespan()
+        if desk is None:
+            return self._answering.component(path.removeprefix(self._below), scope)
+        return desk.answer(scope)
 
     async def _detoured(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request in a phase in which it is not simply passed on."""
         self._health.begin_without_lifespan()
         flight = self._health.life.flight
         if flight.detour is Detour.REJECT:
-            answer = self._health.answer_starting()
+            answer = self._answering.plain(Probe.STARTUP)
             await _send_answer(answer, scope, send, close=False)
             return
         flight.count += 1

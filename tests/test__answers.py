@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthkit._answers import MINDS, NAMED, SAYS, WRONG_METHOD, Obstacle, Verdict, render, verdict
+from healthkit._answers import (
+    MINDS,
+    NAMED,
+    SAYS,
+    Obstacle,
+    Verdict,
+    verdict,
+)
 from healthkit._model import Phase, Probe, Report
+from healthkit._render import Answer, Form, Subject, render
 from healthkit._validate import NAME
+from tests.reports import a_report, but
 
 #: More than this the kubelet does not read (kubernetes pkg/probe/http, maxRespBodyLength).
 KUBELET_READS = 10 * 1024
 
-STARTING = Report(Phase.STARTING, starting=("lifespan",), warming=("catalogue",), pending=("db",))
-WARMING = replace(STARTING, phase=Phase.WARMING, started=True, starting=())
+STARTING = a_report(Phase.STARTING, starting=("lifespan",), warming=("catalogue",), pending=("db",))
+WARMING = but(STARTING, phase=Phase.WARMING, started=True, starting=())
 SERVING = Report(Phase.SERVING, started=True, warmed=True)
 
 #: Every obstacle at once.
-WORST = Report(
+WORST = a_report(
     Phase.DRAINING,
     liveness_failed=True,
     paused=True,
     failed=("schema",),
     starting=("lifespan",),
     warming=("catalogue 41 %",),
-    failing=("database", "queue"),
+    failing=("database", "queue hanging"),
+    stale=("bus",),
     pending=("cache",),
 )
 
 _names = st.lists(st.from_regex(NAME, fullmatch=True), max_size=40).map(tuple)
 
 REPORTS = st.builds(
-    Report,
+    a_report,
     st.sampled_from(Phase),
     started=st.booleans(),
     warmed=st.booleans(),
@@ -44,13 +52,20 @@ REPORTS = st.builds(
     starting=_names,
     warming=_names,
     failing=_names,
+    stale=_names,
     pending=_names,
+    passing=_names,
 )
 
 
 def _status(probe: Probe, report: Report, *, ready_while_draining: bool = False) -> int:
     judged = verdict(probe, report, ready_while_draining=ready_while_draining)
-    return render(judged, 5).status
+    return _plain(judged, 5).status
+
+
+def _plain(judged: Verdict, retry_after: int) -> Answer:
+    subject = Subject("ready", Phase.SERVING, judged)
+    return render(Form.PLAIN, subject, retry_after=retry_after, varies=False)
 
 
 def _line(report: Report) -> str:
@@ -64,29 +79,30 @@ def _line(report: Report) -> str:
         pytest.param(STARTING, 503, 200, 503, 503, id="starting"),
         pytest.param(WARMING, 200, 200, 503, 503, id="warming"),
         pytest.param(SERVING, 200, 200, 200, 200, id="serving"),
-        pytest.param(replace(SERVING, failing=("db",)), 200, 200, 503, 200, id="check failing"),
-        pytest.param(replace(SERVING, pending=("db",)), 200, 200, 503, 200, id="check pending"),
-        pytest.param(replace(SERVING, paused=True), 200, 200, 503, 200, id="paused"),
+        pytest.param(but(SERVING, failing=("db",)), 200, 200, 503, 200, id="check failing"),
+        pytest.param(but(SERVING, stale=("db",)), 200, 200, 503, 200, id="check stale"),
+        pytest.param(but(SERVING, pending=("db",)), 200, 200, 503, 200, id="check pending"),
+        pytest.param(but(SERVING, paused=True), 200, 200, 503, 200, id="paused"),
         pytest.param(
-            replace(SERVING, phase=Phase.DRAINING), 200, 200, 503, 503, id="draining, was serving"
+            but(SERVING, phase=Phase.DRAINING), 200, 200, 503, 503, id="draining, was serving"
         ),
         pytest.param(
-            replace(WARMING, phase=Phase.DRAINING), 200, 200, 503, 503, id="draining, was warming"
+            but(WARMING, phase=Phase.DRAINING), 200, 200, 503, 503, id="draining, was warming"
         ),
         pytest.param(
-            replace(STARTING, phase=Phase.DRAINING), 503, 200, 503, 503, id="draining, was starting"
+            but(STARTING, phase=Phase.DRAINING), 503, 200, 503, 503, id="draining, was starting"
         ),
         pytest.param(
-            replace(SERVING, liveness_failed=True), 200, 503, 503, 503, id="not live, was serving"
+            but(SERVING, liveness_failed=True), 200, 503, 503, 503, id="not live, was serving"
         ),
         pytest.param(
-            replace(STARTING, liveness_failed=True), 503, 503, 503, 503, id="not live, was starting"
+            but(STARTING, liveness_failed=True), 503, 503, 503, 503, id="not live, was starting"
         ),
         pytest.param(
-            replace(SERVING, phase=Phase.STOPPED), 200, 200, 503, 503, id="stopped, was serving"
+            but(SERVING, phase=Phase.STOPPED), 200, 200, 503, 503, id="stopped, was serving"
         ),
         pytest.param(
-            replace(STARTING, starting=(), failed=("schema",)), 503, 200, 503, 503, id="failed"
+            but(STARTING, starting=(), failed=("schema",)), 503, 200, 503, 503, id="failed"
         ),
     ],
 )
@@ -110,10 +126,11 @@ def test_obstacles_are_said_in_the_designed_order() -> None:
         {"warmed": True},
         {"paused": False},
         {"failing": ()},
+        {"stale": ()},
         {"pending": ()},
     ):
         said.append(_line(report))
-        report = replace(report, **gone)
+        report = but(report, **gone)
     assert [*said, _line(report)] == [
         "draining",
         "liveness failed",
@@ -121,7 +138,8 @@ def test_obstacles_are_said_in_the_designed_order() -> None:
         "starting: lifespan",
         "warming: catalogue 41 %",
         "paused",
-        "failing: database, queue",
+        "failing: database, queue hanging",
+        "stale: bus",
         "pending: cache",
         "ok",
     ]
@@ -145,17 +163,13 @@ def test_a_phase_is_said_also_when_nothing_is_under_way(phase: Phase, line: str)
 @pytest.mark.parametrize(
     ("report", "status"),
     [
-        pytest.param(replace(SERVING, phase=Phase.DRAINING), 200, id="was serving"),
-        pytest.param(replace(WARMING, phase=Phase.DRAINING), 503, id="was warming"),
-        pytest.param(replace(STARTING, phase=Phase.DRAINING), 503, id="was starting"),
-        pytest.param(
-            replace(SERVING, phase=Phase.DRAINING, failing=("db",)), 503, id="check failing"
-        ),
-        pytest.param(replace(SERVING, phase=Phase.DRAINING, paused=True), 503, id="paused"),
-        pytest.param(
-            replace(SERVING, phase=Phase.DRAINING, liveness_failed=True), 503, id="not live"
-        ),
-        pytest.param(replace(SERVING, phase=Phase.STOPPED), 503, id="stopped"),
+        pytest.param(but(SERVING, phase=Phase.DRAINING), 200, id="was serving"),
+        pytest.param(but(WARMING, phase=Phase.DRAINING), 503, id="was warming"),
+        pytest.param(but(STARTING, phase=Phase.DRAINING), 503, id="was starting"),
+        pytest.param(but(SERVING, phase=Phase.DRAINING, failing=("db",)), 503, id="check failing"),
+        pytest.param(but(SERVING, phase=Phase.DRAINING, paused=True), 503, id="paused"),
+        pytest.param(but(SERVING, phase=Phase.DRAINING, liveness_failed=True), 503, id="not live"),
+        pytest.param(but(SERVING, phase=Phase.STOPPED), 503, id="stopped"),
     ],
 )
 def test_ready_while_draining_lifts_the_drain_and_nothing_else(report: Report, status: int) -> None:
@@ -165,7 +179,7 @@ def test_ready_while_draining_lifts_the_drain_and_nothing_else(report: Report, s
 
 def test_ready_while_draining_is_for_readiness_only() -> None:
     """A balancer that asks /healthz has no terminating endpoints to fall back to."""
-    report = replace(SERVING, phase=Phase.DRAINING)
+    report = but(SERVING, phase=Phase.DRAINING)
     assert _status(Probe.HEALTH, report, ready_while_draining=True) == 503
 
 
@@ -176,15 +190,15 @@ def test_ready_while_draining_is_for_readiness_only() -> None:
         ("starting", Report(Phase.STARTING)),
         ("warming", WARMING),
         ("failing", SERVING),
+        ("stale", SERVING),
         ("pending", SERVING),
     ],
 )
 def test_a_body_stays_below_what_the_kubelet_reads(field: str, report: Report) -> None:
     """500 names of 63 characters are cut to the first 20, and the rest is counted."""
     names = tuple(f"{number:063d} 100 %" for number in range(500))
-    changed: dict[str, tuple[str, ...]] = {field: names}
-    judged = verdict(Probe.READY, replace(report, **changed), ready_while_draining=False)  # type: ignore[arg-type]  # one of the tuples
-    assert len(render(judged, 5).body) < KUBELET_READS
+    judged = verdict(Probe.READY, but(report, **{field: names}), ready_while_draining=False)
+    assert len(_plain(judged, 5).body) < KUBELET_READS
     assert judged.line.endswith(" and 480 more")
     assert judged.line.count(" 100 %") == NAMED
 
@@ -195,40 +209,7 @@ def test_names_are_only_left_out_beyond_the_cap(count: int) -> None:
     names = tuple(f"check{number}" for number in range(count))
     more = " and 1 more" if count > NAMED else ""
     expected = f"failing: {', '.join(names[:NAMED])}{more}"
-    assert _line(replace(SERVING, failing=names)) == expected
-
-
-def test_a_pass_is_200_and_complete() -> None:
-    """Plain text, its length, and no trace of it in any cache."""
-    answer = render(Verdict(passes=True, line="ok"), retry_after=5)
-    assert (answer.status, answer.body) == (200, b"ok\n")
-    assert answer.headers == (
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"3"),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    )
-
-
-def test_a_failure_is_503_and_says_when_to_come_back() -> None:
-    """As a pass, with the setting's seconds in Retry-After."""
-    answer = render(Verdict(passes=False, line="paused"), retry_after=7)
-    assert (answer.status, answer.body) == (503, b"paused\n")
-    assert dict(answer.headers) == {
-        b"content-type": b"text/plain; charset=utf-8",
-        b"content-length": b"7",
-        b"cache-control": b"no-store",
-        b"x-content-type-options": b"nosniff",
-        b"retry-after": b"7",
-    }
-
-
-def test_a_wrong_method_is_told_which_are_right() -> None:
-    """405 with Allow (RFC 9110, 15.5.6), and nothing to retry."""
-    headers = dict(WRONG_METHOD.headers)
-    assert (WRONG_METHOD.status, headers[b"allow"]) == (405, b"GET, HEAD")
-    assert headers[b"content-length"] == b"%d" % len(WRONG_METHOD.body)
-    assert b"retry-after" not in headers
+    assert _line(but(SERVING, failing=names)) == expected
 
 
 @settings(deadline=None, database=None)
@@ -243,7 +224,7 @@ def test_any_answer_is_one_the_kubelet_understands(
 ) -> None:
     """200 or 503, one line, complete, small, and Retry-After only on 503: for any report."""
     judged = verdict(probe, report, ready_while_draining=ready_while_draining)
-    answer = render(judged, retry_after)
+    answer = _plain(judged, retry_after)
     headers = dict(answer.headers)
     assert answer.status == (200 if judged.passes else 503)
     assert answer.body.endswith(b"\n")
@@ -267,7 +248,7 @@ def test_liveness_depends_on_failed_liveness_only(report: Report, lenient: bool)
 @given(REPORTS)
 def test_the_balancers_probe_ignores_checks_and_pauses(report: Report) -> None:
     """/healthz is the same whatever a dependency does, or one database takes every task."""
-    calm = replace(report, paused=False, failing=(), pending=())
+    calm = but(report, paused=False, failing=(), stale=(), pending=())
     judged = verdict(Probe.HEALTH, report, ready_while_draining=False)
     assert judged == verdict(Probe.HEALTH, calm, ready_while_draining=False)
     assert judged == verdict(Probe.READY, calm, ready_while_draining=False)

@@ -216,8 +216,8 @@ async def test_what_is_registered_in_a_lifespan_belongs_to_it() -> None:
     for _ in range(2):
         async with lifespan_of(middleware):
             await anyio.sleep(0.1)
-            assert health.life.report().failing == ()
-            assert [watch.check.name for watch in health.life.duties.checks] == ["pool"]
+            assert all(one.passes for one in health.life.report().components)
+            assert [one.name for one in health.life.duties.components(0)] == ["pool"]
             with pytest.raises(ConfigError, match=re.escape("registered after start-up")):
                 health.check(anyio.lowlevel.checkpoint, name="late")
     health.check(anyio.lowlevel.checkpoint, name="for-all-lives-to-come")
@@ -229,10 +229,10 @@ async def test_many_probes_make_one_answer() -> None:
     app = HealthMiddleware(plain_app, health=health)
     async with lifespan_of(app):
         await health.wait_for("serving")
-        kept = [health.answer(probe) for probe in health.paths.values()]
-        assert all(health.answer(p) is k for p, k in zip(health.paths.values(), kept, strict=True))
+        kept = [health.answering.plain(probe) for probe in health.paths.values()]
+        assert all(health.answering.plain(p) is k for p, k in zip(health.paths.values(), kept, strict=True))
         health.pause("a change")
-        anew = [health.answer(probe) for probe in health.paths.values()]
+        anew = [health.answering.plain(probe) for probe in health.paths.values()]
         assert all(new is not old for new, old in zip(anew, kept, strict=True))
 
 
@@ -283,9 +283,9 @@ async def test_an_answer_that_was_overtaken_is_not_kept() -> None:
             return made
 
         health.life.report = overtaken  # type: ignore[method-assign]  # an interleaving, not a fake
-        assert health.answer(Probe.READY).body == b"ok\n"
+        assert health.answering.plain(Probe.READY).body == b"ok\n"
         health.life.report = report  # type: ignore[method-assign]
-        assert health.answer(Probe.READY).body == b"paused\n"
+        assert health.answering.plain(Probe.READY).body == b"paused\n"
 
 
 async def test_nothing_is_left_of_who_has_waited() -> None:

@@ -514,7 +514,7 @@ async def test_duties_show_their_state() -> None:
     health.check(anyio.lowlevel.checkpoint, name="db")
     health.warmup(anyio.lowlevel.checkpoint, name="cache")
     async with serving(health):
-        shown = "<Duties [] [<WorkRun cache done>] [<CheckWatch db success>]>"
+        shown = "<Duties [] [<WorkRun cache done>] [<CheckWatch db <Tally passing success x1>>]>"
         assert repr(health.life.duties) == shown
 
 

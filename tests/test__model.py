@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from enum import StrEnum
+from math import inf
 
 import pytest
 
-from healthkit._model import Outcome, Phase, Probe, Report
+from healthkit._model import CheckState, Kind, Outcome, Phase, Probe, Report, WorkState
 
 
 @pytest.mark.parametrize(
@@ -14,11 +16,14 @@ from healthkit._model import Outcome, Phase, Probe, Report
     [
         (Phase, ["starting", "warming", "serving", "draining", "stopped"]),
         (Probe, ["live", "ready", "startup", "health"]),
-        (Outcome, ["success", "failure"]),
+        (Outcome, ["success", "failure", "unknown"]),
+        (CheckState, ["pending", "passing", "failing", "stale"]),
+        (WorkState, ["pending", "done", "failed"]),
+        (Kind, ["startup", "warmup", "check"]),
     ],
 )
 def test_words_equal_their_strings(
-    words: type[Phase | Probe | Outcome], expected: list[str]
+    words: type[StrEnum], expected: list[str]
 ) -> None:
     """``health.phase == "serving"`` holds, and a log line needs no conversion."""
     assert list(words) == expected
@@ -29,8 +34,9 @@ def test_words_equal_their_strings(
 def test_a_report_knows_of_nothing_but_its_phase(phase: Phase) -> None:
     """What is not said is not the case: nothing completed, no condition, no obstacle."""
     report = Report(phase)
-    others = [getattr(report, name) for name in Report.__slots__ if name != "phase"]
-    assert report.phase is phase
+    known = ("phase", "fresh_until")
+    others = [getattr(report, name) for name in Report.__slots__ if name not in known]
+    assert (report.phase, report.fresh_until) == (phase, inf)
     assert not any(others)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from healthkit._checks import Check
+from healthkit._checks import Check, longest_cycle
+from healthkit._model import Kind
 from healthkit._registering import Registrar
 from healthkit._warmup import Work
-from healthkit.errors import ConfigError
+from healthkit.errors import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NAMED = ["startup", "warmup", "check"]
 ALL = [*NAMED, "on_drain"]
+
+#: What may be `unknown`, and what `max_age` has to exceed.
+EXCEPTIONS = "a type of exceptions or a tuple of them, without CheckFailed"
+IN_TIME = "the longest time between two results in time (1.1 * interval + timeout)"
 
 DSN = "postgres://user:hunter2@db.internal/app"
 
@@ -43,6 +49,10 @@ class Pool:
 
     async def ping(self) -> None:
         """Take nothing but self."""
+
+
+class Refused(CheckFailed):
+    """A failure that was said to be one."""
 
 
 @pytest.fixture
@@ -115,6 +125,74 @@ def test_what_has_no_name_is_given_one(
     assert _registered(registrar) == [("pool", function)]
 
 
+# -- what a check is made of -----------------------------------------------------------------------
+
+
+def test_a_check_has_the_documented_defaults(registrar: Registrar) -> None:
+    """Seconds; one result is enough, everything raised is a failure."""
+    registrar.check(ping)
+    assert registrar._registry.checks == [
+        Check("ping", ping, 10.0, 0.8, 1, 1, required=True, max_age=20.8, unknown=())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "kept"),
+    [
+        ("failure_threshold", 1, 1),
+        ("failure_threshold", 1000, 1000),
+        ("success_threshold", 3, 3),
+        ("interval", 0.001, 0.001),
+        ("timeout", 86_400, 86_400.0),
+        ("max_age", 12, 12.0),
+        ("max_age", 86_400, 86_400.0),
+        ("max_age", math.nextafter(longest_cycle(10, 0.8), math.inf), None),
+        ("unknown", OSError, (OSError,)),
+        ("unknown", (), ()),
+        ("unknown", (OSError, ValueError), (OSError, ValueError)),
+        ("unknown", Exception, (Exception,)),
+        ("unknown", SystemExit, (SystemExit,)),
+        ("unknown", TimeoutError, (TimeoutError,)),
+        ("required", False, False),
+    ],
+)
+def test_a_parameter_is_kept(
+    registrar: Registrar, parameter: str, value: object, kept: object
+) -> None:
+    """Seconds as floats, types as a tuple."""
+    _decorator(registrar, "check")(ping, **{parameter: value})
+    (check,) = registrar._registry.checks
+    found = getattr(check, parameter)
+    assert found == (value if kept is None else kept)
+    assert type(found) is type(value if kept is None else kept)
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout", "max_age"), [(10, 0.8, 20.8), (1, 5, 7.0), (86_400, 86_400, 259_200.0)]
+)
+def test_the_default_age_is_of_two_intervals(
+    registrar: Registrar, interval: float, timeout: float, max_age: float
+) -> None:
+    """So that one run may be missed."""
+    registrar.check(ping, interval=interval, timeout=timeout)
+    (check,) = registrar._registry.checks
+    assert check.max_age == pytest.approx(max_age)
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout", "cycle"), [(10, 0.8, 11.8), (1, 5, 6.1), (100, 1, 111.0)]
+)
+def test_an_age_that_a_healthy_check_would_reach_is_refused(
+    registrar: Registrar, interval: float, timeout: float, cycle: float
+) -> None:
+    """It would take a pod out that has nothing wrong."""
+    assert longest_cycle(interval, timeout) == pytest.approx(cycle)
+    for max_age in (cycle / 2, longest_cycle(interval, timeout)):
+        with pytest.raises(ConfigError, match=f"^check max_age=.*: expected more than {cycle:g} s"):
+            registrar.check(ping, interval=interval, timeout=timeout, max_age=max_age)
+    registrar.check(ping, interval=interval, timeout=timeout, max_age=cycle + 0.1)
+
+
 # -- what comes of it ------------------------------------------------------------------------------
 
 
@@ -124,8 +202,8 @@ def test_the_defaults_are_the_designed_ones(registrar: Registrar) -> None:
     registrar.warmup(ping, name="b")
     registrar.check(ping, name="c")
     registry = registrar._registry
-    assert registry.startups == [Work("startup", "a", ping, 0, None, None, 1, required=True)]
-    assert registry.warmups == [Work("warmup", "b", ping, 0, None, None, None, required=True)]
+    assert registry.startups == [Work(Kind.STARTUP, "a", ping, 0, None, None, 1, required=True)]
+    assert registry.warmups == [Work(Kind.WARMUP, "b", ping, 0, None, None, None, required=True)]
     assert registry.checks == [Check("c", ping, 10.0, 0.8, required=True)]
 
 
@@ -135,9 +213,9 @@ def test_parameters_are_kept_as_seconds(registrar: Registrar) -> None:
     registrar.warmup(load, name="b", timeout=120, deadline=300, required=False)
     registrar.check(ping, name="c", interval=1, timeout=2, required=False)
     registry = registrar._registry
-    assert registry.startups == [Work("startup", "a", load, 2, 60.0, None, 3, required=True)]
-    assert registry.warmups == [Work("warmup", "b", load, 2, 120.0, 300.0, None, required=False)]
-    assert registry.checks == [Check("c", ping, 1.0, 2.0, required=False)]
+    assert registry.startups == [Work(Kind.STARTUP, "a", load, 2, 60.0, None, 3, required=True)]
+    assert registry.warmups == [Work(Kind.WARMUP, "b", load, 2, 120.0, 300.0, None, required=False)]
+    assert registry.checks == [Check("c", ping, 1.0, 2.0, required=False, max_age=4.0)]
     assert isinstance(registry.checks[0].interval, float)
 
 
@@ -232,6 +310,29 @@ def test_what_is_no_function_is_refused_as_such(registrar: Registrar, kind: str)
         ("check", "timeout", 0, "seconds as a number above 0 to 86400"),
         ("check", "timeout", None, "seconds as a number above 0 to 86400"),
         ("check", "required", 1, "True or False"),
+        ("check", "failure_threshold", 0, "a whole number from 1 to 1000"),
+        ("check", "failure_threshold", 1001, "a whole number from 1 to 1000"),
+        ("check", "failure_threshold", True, "a whole number from 1 to 1000"),
+        ("check", "failure_threshold", 1.5, "a whole number from 1 to 1000"),
+        ("check", "failure_threshold", None, "a whole number from 1 to 1000"),
+        ("check", "success_threshold", 0, "a whole number from 1 to 1000"),
+        ("check", "success_threshold", -1, "a whole number from 1 to 1000"),
+        ("check", "success_threshold", "2", "a whole number from 1 to 1000"),
+        ("check", "max_age", 0, "seconds as a number above 0 to 86400"),
+        ("check", "max_age", "60", "seconds as a number above 0 to 86400"),
+        ("check", "max_age", True, "seconds as a number above 0 to 86400"),
+        ("check", "max_age", 5, f"more than 11.8 s, {IN_TIME}"),
+        ("check", "max_age", 11.8, f"more than 11.8 s, {IN_TIME}"),
+        ("check", "unknown", None, EXCEPTIONS),
+        ("check", "unknown", "OSError", EXCEPTIONS),
+        ("check", "unknown", OSError("down"), EXCEPTIONS),
+        ("check", "unknown", [OSError], EXCEPTIONS),
+        ("check", "unknown", int, EXCEPTIONS),
+        ("check", "unknown", (OSError, "ValueError"), EXCEPTIONS),
+        ("check", "unknown", (OSError, (ValueError,)), EXCEPTIONS),
+        ("check", "unknown", CheckFailed, EXCEPTIONS),
+        ("check", "unknown", (OSError, CheckFailed), EXCEPTIONS),
+        ("check", "unknown", Refused, EXCEPTIONS),
     ],
 )
 def test_a_wrong_parameter_is_refused(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from healthkit._checks import Check
+from healthkit._model import Kind
 from healthkit._registry import OFFERED, Registry, arguments, name_of
 from healthkit._warmup import Work
 from healthkit.errors import ConfigError
@@ -128,11 +129,11 @@ class AsyncRows:
 
 
 def _work(kind: str, name: str) -> Work:
-    return Work(kind, name, nothing, 0, None, None, None, required=True)
+    return Work(Kind(kind), name, nothing, 0, None, None, None, required=True)
 
 
 def _check(name: str) -> Check:
-    return Check(name, nothing, 10.0, 0.8, required=True)
+    return Check(name, nothing)
 
 
 def test_each_kind_is_filed_in_order() -> None:

@@ -161,6 +161,7 @@ async def test_the_wire_shape_of_an_answer() -> None:
             b"content-length": b"3",
             b"cache-control": b"no-store",
             b"x-content-type-options": b"nosniff",
+            b"vary": b"accept",
         }
         assert good.text == "ok\n"
         health.pause("to see the other one")
@@ -245,7 +246,7 @@ async def test_no_answer_outlives_a_change() -> None:
         await anyio.sleep(0.1)
         return [(await ask(app, path)).text.strip() for path in PROBES]
 
-    assert health.answer(Probe.STARTUP).body == b"starting: lifespan\n"
+    assert health.answering.plain(Probe.STARTUP).body == b"starting: lifespan\n"
     async with lifespan_of(app):
         waiting = "warming: prices, catalogue"
         assert await lines() == ["ok", waiting, "ok", waiting]
@@ -281,7 +282,7 @@ async def test_a_new_life_forgets_the_answers_of_the_last() -> None:
     async with lifespan_of(middleware):
         await health.wait_for("serving")
         assert (await ask(middleware, "/startupz")).text == "ok\n"
-    assert health.answer(Probe.STARTUP).body == b"ok\n"
+    assert health.answering.plain(Probe.STARTUP).body == b"ok\n"
     opened.set()
     server = LifespanServer(middleware)
     await server.tell("startup")

@@ -119,20 +119,20 @@ def test_a_check_cannot_fail_liveness(
     failure = _call(way(partial(health.fail_liveness, "db is down")), "check")
     assert isinstance(failure, ConfigError)
     assert str(failure).startswith("fail_liveness() inside a check: expected the check to fail")
-    assert health.answer(Probe.LIVE).status == 200
+    assert health.answering.plain(Probe.LIVE).status == 200
 
 
 def test_a_check_cannot_fail_liveness_by_the_life(health: Health) -> None:
     """The door's way in is guarded like the user's."""
     assert isinstance(_call(health.life.fail_liveness, "check"), ConfigError)
-    assert health.answer(Probe.LIVE).status == 200
+    assert health.answering.plain(Probe.LIVE).status == 200
 
 
 @pytest.mark.parametrize("kind", ["startup", "warmup", "on_drain"])
 def test_work_of_the_process_itself_may_fail_liveness(health: Health, kind: str) -> None:
     """Only checks watch something outside."""
     assert _call(partial(health.fail_liveness, "corrupt cache"), kind) is None
-    answer = health.answer(Probe.LIVE)
+    answer = health.answering.plain(Probe.LIVE)
     assert (answer.status, answer.body) == (503, b"liveness failed\n")
 
 
@@ -141,4 +141,4 @@ def test_outside_of_registered_work_liveness_may_be_failed(health: Health) -> No
     _call(ping, "check")
     assert CALLED_AS.get() is None
     health.fail_liveness("deadlock")
-    assert health.answer(Probe.LIVE).status == 503
+    assert health.answering.plain(Probe.LIVE).status == 503

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 
 from healthkit import Health, Phase, Probe
 from healthkit._answers import verdict
-from healthkit._model import Report
 from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS, SHUTDOWN_RESERVE
+from tests.reports import a_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,15 +86,23 @@ def table(head: str) -> list[list[str]]:
     return rows
 
 
-SERVING = partial(Report, phase=Phase.SERVING, started=True, warmed=True)
-DRAINING = partial(Report, phase=Phase.DRAINING)
+SERVING = partial(a_report, Phase.SERVING, started=True, warmed=True)
+DRAINING = partial(a_report, Phase.DRAINING)
 
 #: What each column of the table is about: all reports that belong to it.
 COLUMNS = [
-    [Report(Phase.STARTING, starting=("lifespan",)), Report(Phase.STARTING, failed=("schema",))],
-    [Report(Phase.WARMING, started=True, warming=("catalogue 41 %",))],
+    [
+        a_report(Phase.STARTING, starting=("lifespan",)),
+        a_report(Phase.STARTING, failed=("schema",)),
+    ],
+    [a_report(Phase.WARMING, started=True, warming=("catalogue 41 %",))],
     [SERVING()],
-    [SERVING(failing=("database",)), SERVING(pending=("database",)), SERVING(paused=True)],
+    [
+        SERVING(failing=("database",)),
+        SERVING(stale=("database",)),
+        SERVING(pending=("database",)),
+        SERVING(paused=True),
+    ],
     [
         DRAINING(started=True, warmed=True),
         DRAINING(started=True, warming=("catalogue",)),
@@ -102,8 +110,8 @@ COLUMNS = [
     ],
     [
         SERVING(liveness_failed=True),
-        Report(Phase.WARMING, started=True, warming=("catalogue",), liveness_failed=True),
-        Report(Phase.STARTING, starting=("schema",), liveness_failed=True),
+        a_report(Phase.WARMING, started=True, warming=("catalogue",), liveness_failed=True),
+        a_report(Phase.STARTING, starting=("schema",), liveness_failed=True),
     ],
 ]
 

@@ -45,6 +45,16 @@ class Pool:
         return bool(sql)
 
 
+def admits(scope: Scope) -> bool:
+    """Say who may read reasons."""
+    return bool(scope["client"])
+
+
+async def admits_later(scope: Scope) -> bool:
+    """Say it too late."""
+    return bool(scope["client"])
+
+
 # -- settings --------------------------------------------------------------------------------------
 
 health = Health()
@@ -57,6 +67,9 @@ Health(
     reject_while_starting=True,
     retry_after=5,
 )
+Health(show_reasons=admits)
+Health(show_reasons=lambda scope: scope["client"] is not None)
+Health(show_reasons=None)
 Health(drain_delay=None, readyz_while_draining=503, paths="kubernetes")
 
 # -- registering: functions keep their types -------------------------------------------------------
@@ -77,6 +90,17 @@ def empty() -> bool:
 async def database() -> bool:
     """Ask something."""
     raise CheckFailed("replication lag")
+
+
+@health.check(failure_threshold=3, success_threshold=2, max_age=60, unknown=ConnectionError)
+async def queue() -> None:
+    """Ask something."""
+
+
+@health.check(max_age=None, unknown=())
+def disk() -> bool:
+    """Ask something."""
+    return True
 
 
 @health.startup
@@ -109,6 +133,7 @@ def close_consumers() -> None:
 
 
 assert_type(empty(), bool)
+assert_type(disk(), bool)
 load: Callable[[Progress], Coroutine[object, object, int]] = catalogue
 assert_type(load_images(), str)
 assert_type(close_consumers(), None)
@@ -116,6 +141,8 @@ assert_type(close_consumers(), None)
 health.check(Pool().ping, name="ping", interval=1)
 health.check(partial(Pool().query, "select 1"), name="query")
 health.check(lambda: True, name="lambda")
+health.check(Pool().ping, name="slow", failure_threshold=3, max_age=60.5)
+health.check(Pool().ping, name="own", unknown=(OSError, ValueError))
 health.startup(Pool().ping, name="pool")
 health.warmup(partial(Pool().query, "select 1"), name="cache")
 health.on_drain(Pool().ping)
@@ -193,6 +220,9 @@ def wrong_settings() -> None:
     Health(paths={"liveness": "/livez"})  # type: ignore[dict-item]
     Health(drain_delay="5")  # type: ignore[arg-type]
     Health(5)  # type: ignore[call-arg]
+    Health(show_reasons=True)  # type: ignore[arg-type]
+    Health(show_reasons=admits_later)  # type: ignore[arg-type]
+    Health(show_reasons=lambda: True)  # type: ignore[arg-type, misc]
 
 
 def wrong_work() -> None:
@@ -201,3 +231,9 @@ def wrong_work() -> None:
     health.warmup(schema, attempts=3)  # type: ignore[call-overload]
     health.startup(schema, required=False)  # type: ignore[call-overload]
     health.check("postgres://db")  # type: ignore[call-overload]
+    health.check(schema, failure_threshold=1.5)  # type: ignore[call-overload]
+    health.check(schema, max_age="60")  # type: ignore[call-overload]
+    health.check(schema, unknown=OSError())  # type: ignore[call-overload]
+    health.check(schema, unknown=[OSError])  # type: ignore[call-overload]
+    health.check(schema, unknown="OSError")  # type: ignore[call-overload]
+    health.warmup(schema, unknown=OSError)  # type: ignore[call-overload]

@@ -1,0 +1,182 @@
+"""The state as Prometheus metrics, made at scrape time: nothing is counted for it in between.
+
+Owns names, help texts and labels, and the endpoint that `metrics_path` switches on. Labels are the
+registered names and the states; no reason, no path and no client is ever in a metric.
+
+Imported only where metrics are asked for: `prometheus_client` takes 20 ms to import.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, choose_encoder, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+
+from healthkit._desk import Desk
+from healthkit._model import CheckState, Kind, Phase, WorkState
+from healthkit._question import accept_of
+from healthkit._render import OK, complete
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from enum import StrEnum
+
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.registry import Collector
+    from starlette.types import Scope
+
+    from healthkit._answering import Answering
+    from healthkit._life import Life
+    from healthkit._model import Component
+    from healthkit._render import Answer
+
+logger = logging.getLogger("healthkit")
+
+SERVER_ERROR: Final = 500
+
+
+class Metrics:
+    """A Prometheus collector of the present life. Safe in any thread; keeps nothing."""
+
+    def __init__(self, life: Callable[[], Life], answering: Answering) -> None:
+        self._life = life
+        self._answering = answering
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the families, for a registry that wants to know their names beforehand."""
+        return self.collect()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family, from the state of this moment."""
+        life = self._life()
+        report = life.report()
+        yield _states("phase", "Phase of the process's life: 1 for the present one.", report.phase)
+        yield _gauge("paused", "Whether readiness was taken off by hand.", report.paused)
+        failed = report.liveness_failed
+        yield _gauge("liveness_failed", "Whether the app has asked for a restart.", failed)
+        success = _family("probe_success", "Whether a probe would succeed now.", "probe")
+        answers = CounterMetricFamily(
+            "healthkit_probe_answers", "Answers given to probes.", labels=("probe", "code")
+        )
+        for probe, desk in self._answering.desks.items():
+            success.add_metric([probe], self._answering.verdict(probe, report).passes)
+            for code, count in sorted(desk.counts().items()):
+                answers.add_metric([probe, str(code)], count)
+        yield success
+        yield answers
+        yield from _checks([one for one in report.components if one.kind is Kind.CHECK])
+        yield from _work([one for one in report.components if one.kind is not Kind.CHECK])
+        yield _gauge("requests_in_flight", "Requests that are in the app.", life.in_flight)
+        yield _gauge(
+            "holds_in_flight", "Work other than requests that a drain waits for.", life.holds
+        )
+        yield from _drain(life)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"healthkit_{name}", text, value=value)
+
+
+def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"healthkit_{name}", text, labels=labels)
+
+
+def _states(name: str, text: str, present: StrEnum) -> GaugeMetricFamily:
+    """Make an enumeration: a series for each member, 1 for the present one."""
+    family = _family(name, text, name)
+    for member in type(present):
+        family.add_metric([member], member is present)
+    return family
+
+
+def _checks(checks: list[Component]) -> Iterator[Metric]:
+    state = _family("check_state", "State of a check: 1 for the present one.", "check", "state")
+    required = _family("check_required", "Whether readiness depends on a check.", "check")
+    hanging = _family("check_hanging", "Whether a run of a check does not end.", "check")
+    age = _family("check_age_seconds", "Seconds since a check's last success or failure.", "check")
+    duration = _family("check_duration_seconds", "How long a check's last run took.", "check")
+    runs = CounterMetricFamily(
+        "healthkit_check_runs", "Runs of a check that have ended.", labels=("check", "outcome")
+    )
+    for one in checks:
+        for member in CheckState:
+            state.add_metric([one.name, member], member is one.state)
+        required.add_metric([one.name], one.required)
+        hanging.add_metric([one.name], one.overdue)
+        if one.age is not None:
+            age.add_metric([one.name], one.age)
+        if one.duration is not None:
+            duration.add_metric([one.name], one.duration)
+        for outcome, count in one.runs.items():
+            runs.add_metric([one.name, outcome], count)
+    return iter((state, required, hanging, age, duration, runs))
+
+
+def _work(work: list[Component]) -> Iterator[Metric]:
+    labels = ("kind", "work")
+    state = _family("work_state", "State of start-up work or a warm-up.", *labels, "state")
+    required = _family("work_required", "Whether a probe waits for the work.", *labels)
+    progress = _family("work_progress_ratio", "How much of the work is done, 0 to 1.", *labels)
+    overdue = _family("work_overdue", "Whether the work has missed its deadline.", *labels)
+    for one in work:
+        for member in WorkState:
+            state.add_metric([one.kind, one.name, member], member is one.state)
+        required.add_metric([one.kind, one.name], one.required)
+        overdue.add_metric([one.kind, one.name], one.overdue)
+        if one.progress is not None:
+            progress.add_metric([one.kind, one.name], one.progress)
+    return iter((state, required, progress, overdue))
+
+
+def _drain(life: Life) -> Iterator[Metric]:
+    start = _family("drain_start_time_seconds", "When the drain began, in Unix time.")
+    duration = _family("drain_duration_seconds", "How long the drain has been under way.")
+    if life.drain_time is not None:
+        start.add_metric([], life.drain_time)
+        duration.add_metric([], life.now() - life.lifecycle.entered[Phase.DRAINING])
+    return iter((start, duration))
+
+
+class _Joined:
+    """A registry's metrics, and healthkit's where the registry has none of them."""
+
+    def __init__(self, registry: Collector, metrics: Metrics) -> None:
+        self._registry = registry
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        names: set[str] = set()
+        for family in self._registry.collect():
+            names.add(family.name)
+            yield family
+        yield from (family for family in self._metrics.collect() if family.name not in names)
+
+
+class MetricsDesk(Desk):
+    """Answers `metrics_path`."""
+
+    __slots__ = ("_collector",)
+
+    def __init__(self, metrics: Metrics, registry: Collector | None) -> None:
+        super().__init__()
+        self._collector = metrics if registry is None else _Joined(registry, metrics)
+
+    def _look(self, scope: Scope) -> Answer:
+        """Return what a scrape is to be told: text, or OpenMetrics for whom asks for it."""
+        encode, content_type = _encoder(accept_of(scope))
+        try:
+            body = encode(self._collector).decode()
+        except Exception:
+            logger.exception("a collector of metrics failed")
+            return complete(SERVER_ERROR, "a collector failed, see the log\n")
+        return complete(OK, body, content_type=content_type.encode("latin-1"))
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """Choose as prometheus_client does; what it can't read gets the text format."""
+    try:
+        return choose_encoder(accept)
+    except Exception:  # noqa: BLE001  # a client's header must not become a 500
+        return generate_latest, CONTENT_TYPE_LATEST
