@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 
-.PHONY: demo test test-quick test-servers matrix lint wheel clean help
+.PHONY: demo test test-quick test-servers matrix bench bench-own lint wheel clean help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -27,6 +27,12 @@ test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
 matrix:  ## all tests and 20 terminations per loop and HTTP parser, on each Python that is installed
 	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done
 
+bench: .venv-bench/.bench  ## what healthkit costs, beside its peers; needs valgrind; some 4 minutes
+	@.venv-bench/bin/python tests/benchmarks/run.py
+
+bench-own: .venv-bench/.bench  ## the same without the peers; fails when a goal is missed by more
+	@.venv-bench/bin/python tests/benchmarks/run.py --own
+
 lint: $(VENV)/.dev  ## the static checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,6 +49,10 @@ clean:  ## remove what the other targets have made
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "found Python %d.%d, expected 3.11 or later: name one, as in make PYTHON=python3.12" % v[:2])'
 	@$(PYTHON) -m venv $(VENV)
+
+.venv-bench/.bench: pyproject.toml tests/benchmarks/requirements.txt
+	@sh tests/benchmarks/install.sh $(PYTHON) .venv-bench
+	@touch $@
 
 $(VENV)/.demo: pyproject.toml $(BIN)/python
 	@echo "Installing healthkit and what the demo needs into $(VENV) ..."

@@ -7,6 +7,7 @@ names and states.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ class Answering:
         return Subject(
             name=str(probe),
             phase=report.phase,
-            verdict=self.verdict(probe, report.without(exclude)),
+            verdict=self.verdict(probe, report.without(frozenset(exclude))),
             components=_answers.listed(probe, report),
             excluded=frozenset(exclude) & checks,
             unknown=tuple(name for name in exclude if name not in checks),
@@ -179,14 +180,16 @@ class Answering:
         return self._life().duties.reasons() if self._is_admitted(scope) else {}
 
     def _is_admitted(self, scope: Scope) -> bool:
-        """Ask the user's predicate. Whatever it does, a probe is answered."""
+        """Ask the user's predicate. Whatever it returns or raises, a probe is answered."""
         problem: BaseException | None = None
         try:
             admitted: object = self._admits is not None and self._admits(scope)
-        except Exception as exc:  # noqa: BLE001  # the user's code may raise anything
+        except (Exception, SystemExit) as exc:  # noqa: BLE001  # the user's code may raise anything
             admitted, problem = None, exc
         if isinstance(admitted, bool):
             return admitted
+        if inspect.iscoroutine(admitted):
+            admitted.close()
         if not self._complained:
             self._complained = True
             line = "show_reasons returned neither True nor False: nobody is shown reasons by it"

@@ -78,7 +78,7 @@ class CheckWatch:
             wall_clock: Unix time, for people and other machines; ages never depend on it.
         """
         self.check = check
-        #: Why it does not pass, for the log and for whom `show_reasons` admits. May hold a secret.
+        #: The last reason since it passed, for whom `show_reasons` admits. May hold a secret.
         self.reason: str | None = None
         self._tally = Tally(
             failure_threshold=check.failure_threshold,
@@ -168,8 +168,11 @@ class CheckWatch:
         """Count how a run ended, and say what follows from it."""
         outcome = self.check.outcome(failure)
         before, self._last = self._last, outcome
-        self.reason = None if failure is None else reason_of(failure)
         self._tally.count(outcome, anyio.current_time())
+        if failure is not None:
+            self.reason = reason_of(failure)
+        elif self._tally.state_at(anyio.current_time()) is CheckState.PASSING:
+            self.reason = None
         if outcome is Outcome.UNKNOWN:
             self._log_unknown(failure, again=before is outcome)
         else:

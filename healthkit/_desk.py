@@ -13,7 +13,7 @@ from itertools import repeat
 from operator import length_hint
 from typing import TYPE_CHECKING, Final
 
-from healthkit._model import Probe
+from healthkit._question import ANYTHING
 from healthkit._render import OK, UNAVAILABLE, WRONG_METHOD
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
+    from healthkit._model import Probe
     from healthkit._render import Answer
 
 #: Status, headers and body of an answer.
@@ -29,10 +30,6 @@ Wire = tuple[int, tuple[tuple[bytes, bytes], ...], bytes]
 #: How often an answer is told at once: at a million a second it takes 292,000 years.
 ENDLESS: Final = 2**63 - 1
 
-#: The kubelet's Accept header, and curl's. To find it in the list is one step. Who sends another,
-#: or none, or whose server makes lists of its headers, is looked at more closely.
-ANYTHING: Final = (b"accept", b"*/*")
-
 #: The methods that are answered.
 ASKING: Final = frozenset({"GET", "HEAD"})
 
@@ -40,19 +37,17 @@ ASKING: Final = frozenset({"GET", "HEAD"})
 class Desk(ABC):
     """Where one path is answered. On the loop, unless a method says otherwise."""
 
-    __slots__ = ("at_once", "given", "unconditional")
+    __slots__ = ("_looked_at", "at_once")
 
     def __init__(self) -> None:
         #: What a plain GET is to be told now: status, headers and body, as often as it is asked
         #: for. Empty when that has to be looked at.
         self.at_once: Iterable[Wire] = ()
-        #: Whether it is told whatever else a GET says. If not, `recall` knows.
-        self.unconditional = False
         #: How many answers were looked at, by status code.
-        self.given: dict[int, int] = {OK: 0, UNAVAILABLE: 0}
+        self._looked_at: dict[int, int] = {OK: 0, UNAVAILABLE: 0}
 
     def recall(self, scope: Scope) -> Iterable[Wire]:
-        """Return `at_once` if this GET is to be told that."""
+        """Return `at_once` if that is what this request is to be told."""
         del scope
         return ()
 
@@ -62,7 +57,7 @@ class Desk(ABC):
 
     def note(self, answer: Answer) -> Answer:
         """Count an answer that is about to be given."""
-        self.given[answer.status] = self.given.get(answer.status, 0) + 1
+        self._looked_at[answer.status] = self._looked_at.get(answer.status, 0) + 1
         return answer
 
     @abstractmethod
@@ -73,7 +68,7 @@ class Desk(ABC):
 class ProbeDesk(Desk):
     """Where one probe is answered."""
 
-    __slots__ = ("_ask", "_clock", "_fresh_until", "_handed_out", "probe")
+    __slots__ = ("_ask", "_clock", "_fresh_until", "_told", "probe")
 
     def __init__(self, probe: Probe, ask: Callable[[Probe, Scope], Answer]) -> None:
         """Open a desk that has nothing to tell yet.
@@ -84,10 +79,11 @@ class ProbeDesk(Desk):
         """
         super().__init__()
         self.probe = probe
-        self.unconditional = probe is Probe.LIVE
         self._ask = ask
-        #: The status that is told at once, and the iterator, which knows how often it was.
-        self._handed_out: tuple[int, repeat[Wire]] = (OK, repeat((OK, (), b""), ENDLESS))
+        #: The status that is told at once, the iterator, which knows how often it was, and how
+        #: often that status was before. One value, so that a thread that counts sees all or none.
+        self._told: tuple[int, repeat[Wire], dict[int, int]]
+        self._told = (OK, repeat((OK, (), b""), ENDLESS), {})
         self._fresh_until = math.inf
         self._clock: Callable[[], float] | None = None
 
@@ -104,12 +100,11 @@ class ProbeDesk(Desk):
             fresh_until: the moment at which it expires.
             clock: what tells that moment; None if it does not expire.
         """
-        self.given = self.counts()
-        wire = (answer.status, answer.headers, answer.body)
-        self._handed_out = (answer.status, repeat(wire, ENDLESS))
+        endless = repeat((answer.status, answer.headers, answer.body), ENDLESS)
+        self._told = (answer.status, endless, self._counts_at_once())
         self._fresh_until = fresh_until
         self._clock = clock
-        self.at_once = self._handed_out[1]
+        self.at_once = endless
 
     def recall(self, scope: Scope) -> Iterable[Wire]:
         """Return `at_once`, unless it has expired or the request may ask for something else."""
@@ -123,10 +118,14 @@ class ProbeDesk(Desk):
 
     def counts(self) -> dict[int, int]:
         """Return how many answers were given, by status code. Safe in any thread."""
-        given = self.given.copy()
-        status, left = self._handed_out
-        given[status] += ENDLESS - length_hint(left)
+        given = self._looked_at.copy()
+        for status, count in self._counts_at_once().items():
+            given[status] += count
         return given
+
+    def _counts_at_once(self) -> dict[int, int]:
+        status, left, before = self._told
+        return before | {status: before.get(status, 0) + ENDLESS - length_hint(left)}
 
     def _look(self, scope: Scope) -> Answer:
         return self._ask(self.probe, scope)

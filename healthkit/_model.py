@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
 
 class Phase(StrEnum):
@@ -139,7 +139,7 @@ class Report:
             c for c in self.components if (c.kind, c.state, c.required) == (kind, state, True)
         )
 
-    def without(self, names: Collection[str]) -> Report:
+    def without(self, names: frozenset[str]) -> Report:
         """Return the report of a pod that never had the checks of these names."""
         kept = [c for c in self.components if c.kind is not Kind.CHECK or c.name not in names]
         return replace(self, components=tuple(kept))

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 #: The names by which a client may ask for JSON. ``*/*`` is none: the kubelet sends it.
 JSON_NAMES: Final = frozenset({"application/health+json", "application/json"})
 
+#: The kubelet's Accept header, and curl's. Whoever sends it gets the plain answer, whatever other
+#: lines there are: to find this one in the list is one step, which is done for each probe.
+ANYTHING: Final = (b"accept", b"*/*")
+
 #: By these it asks for text; what it likes better, it gets.
 TEXT_NAMES: Final = frozenset({"text/plain", "text/*"})
 
@@ -40,12 +44,12 @@ def question_of(scope: Scope) -> Question:
     The query is read as the API server reads it: ``verbose`` counts whatever its value, ``exclude``
     may come often, and whatever else there is is not looked at.
     """
-    accepts_json = any(b"json" in value for name, value in scope["headers"] if name == b"accept")
-    if not accepts_json and not scope.get("query_string"):
+    json = ANYTHING not in scope["headers"] and _prefers_json(accept_of(scope))
+    if not json and not scope.get("query_string"):
         return ORDINARY
     query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     exclude = tuple(dict.fromkeys(value for key, value in query if key == "exclude"))
-    if accepts_json and _prefers_json(accept_of(scope)):
+    if json:
         return Question(Form.JSON, exclude)
     verbose = any(key == "verbose" for key, _ in query)
     return Question(Form.VERBOSE if verbose else Form.PLAIN, exclude)

@@ -20,7 +20,7 @@ from healthkit._model import CheckState, Component, Kind, WorkState
 from healthkit._validate import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from healthkit._answers import Verdict
     from healthkit._model import Phase
@@ -33,8 +33,11 @@ UNAVAILABLE: Final = 503
 PLAIN: Final = b"text/plain; charset=utf-8"
 HEALTH_JSON: Final = b"application/health+json"
 
-#: What the components of an answer may take, in bytes: 10 KiB, less what stands around them.
-ROOM: Final = 9 * 1024
+#: What an answer may take, in bytes: a little less than the kubelet reads.
+ROOM: Final = 10 * 1024 - 100
+
+#: How many excluded names a note repeats.
+NOTED: Final = 20
 
 #: How many unknown names a warning repeats.
 WARNED: Final = 5
@@ -61,7 +64,7 @@ def complete(
     status: int, body: str, *extra: tuple[bytes, bytes], content_type: bytes = PLAIN
 ) -> Answer:
     """Make an answer that no cache keeps and no browser takes for something else."""
-    encoded = body.encode()
+    encoded = body.encode(errors="replace")  # a reason can hold what UTF-8 can't
     headers = (
         (b"content-type", content_type),
         (b"content-length", b"%d" % len(encoded)),
@@ -83,7 +86,7 @@ UNKNOWN_NAME: Final = complete(NOT_FOUND, "not found: nothing is registered by t
 class Subject:
     """What there is to say in answer to one question."""
 
-    #: Who answers: a probe's path, or a component's name.
+    #: Who answers: a probe, or a component.
     name: str
     phase: Phase
     verdict: Verdict
@@ -140,16 +143,12 @@ def _warnings(subject: Subject, prefix: str = "") -> list[str]:
 
 def _verbose(subject: Subject) -> str:
     """List everything in the API server's notation; ``!`` is what is not required."""
-    listed, left_out = _fitting((one, _line_of(one, subject)) for one in subject.components)
-    return _lines(
-        [
-            *(f"[-]{line}" for line in subject.verdict.conditions),
-            *listed,
-            *left_out,
-            *_warnings(subject, "warn: "),
-            f"{subject.name} check {'passed' if subject.verdict.passes else 'failed'}",
-        ]
-    )
+    conditions = [f"[-]{line}" for line in subject.verdict.conditions]
+    verdict = f"{subject.name} check {'passed' if subject.verdict.passes else 'failed'}"
+    end = [*_warnings(subject, "warn: "), verdict]
+    entries = [(one, _line_of(one, subject)) for one in subject.components]
+    listed, left_out = _fitting(entries, _lines([*conditions, *end]))
+    return _lines([*conditions, *listed, *left_out, *end])
 
 
 def _line_of(one: Component, subject: Subject) -> str:
@@ -167,19 +166,18 @@ def _why(one: Component, subject: Subject) -> str:
     return ": ".join(filter(None, [state, subject.reasons.get(one.name)])) or "reason withheld"
 
 
-def _fitting(entries: Iterable[tuple[Component, str]]) -> tuple[list[str], list[str]]:
-    """Return the texts that fit, in their order, and a line that says how many do not."""
-    texts = list(entries)
-    room = ROOM
+def _fitting(entries: Sequence[tuple[Component, str]], rest: str) -> tuple[list[str], list[str]]:
+    """Return the texts that fit beside the rest, in their order, and a line about the others."""
+    room = ROOM - len(rest.encode(errors="replace"))
     kept: set[int] = set()
-    for index, (_, text) in sorted(enumerate(texts), key=lambda entry: entry[1][0].passes):
-        room -= len(text.encode()) + 2  # what joins it to the next
+    for index, (_, text) in sorted(enumerate(entries), key=lambda entry: entry[1][0].passes):
+        room -= len(text.encode(errors="replace")) + 2  # what joins it to the next
         if room < 0:
             break
         kept.add(index)
-    left_out = len(texts) - len(kept)
-    more = [f"and {left_out} more that do not fit here"] if left_out else []
-    return [text for index, (_, text) in enumerate(texts) if index in kept], more
+    texts = [text for index, (_, text) in enumerate(entries) if index in kept]
+    left_out = len(entries) - len(kept)
+    return texts, [f"and {left_out} more that do not fit here"] if left_out else []
 
 
 # -- application/health+json ----------------------------------------------------------------------
@@ -192,19 +190,23 @@ def _json(subject: Subject) -> str:
     members, which the draft allows, are `required` and `state`.
     """
     counted = [one for one in subject.components if one.name not in subject.excluded]
-    members, left_out = _fitting((one, json.dumps(_member(one, subject))[1:-1]) for one in counted)
     status = "fail" if not subject.verdict.passes else _worst(counted)
-    notes = [
-        f"phase: {subject.phase}",
-        *subject.verdict.conditions,
-        *(f"excluded: {one.name}" for one in subject.components if one not in counted),
-        *_warnings(subject),
-        *left_out,
-    ]
-    head = {"status": status, "description": subject.name, "notes": notes}
+    head: dict[str, object] = {"status": status, "description": subject.name}
     if status == "fail":
         head["output"] = subject.verdict.line
-    return f'{json.dumps(head)[:-1]}, "checks": {{{", ".join(members)}}}}}\n'
+    notes = [f"phase: {subject.phase}", *subject.verdict.conditions, *_excluded(subject)]
+    notes += _warnings(subject)
+    entries = [(one, json.dumps(_member(one, subject))[1:-1]) for one in counted]
+    members, left_out = _fitting(entries, json.dumps({**head, "notes": notes}))
+    start = json.dumps({**head, "notes": [*notes, *left_out]})[:-1]
+    return f'{start}, "checks": {{{", ".join(members)}}}}}\n'
+
+
+def _excluded(subject: Subject) -> list[str]:
+    """Say what the client wanted left out, and was."""
+    names = [one.name for one in subject.components if one.name in subject.excluded]
+    more = [f"and {len(names) - NOTED} more"] if len(names) > NOTED else []
+    return [f"excluded: {', '.join([*names[:NOTED], *more])}"] if names else []
 
 
 def _worst(components: Iterable[Component]) -> str:

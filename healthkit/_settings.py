@@ -196,20 +196,22 @@ def read(code: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
         if text is not None:
             checked[name] = kind.check(variable, kind.from_text(text))
             notes.append((logging.INFO, f"{variable}={text!r} is set and wins over the code"))
-    _refuse_shadowing(checked["metrics_path"], cast("Mapping[str, Probe]", checked["paths"]))
+    said_by = PREFIX + "METRICS_PATH" if PREFIX + "METRICS_PATH" in environ else "metrics_path"
+    paths = cast("Mapping[str, Probe]", checked["paths"])
+    _refuse_shadowing(said_by, checked["metrics_path"], paths)
     notes += _unknown(environ)
     settings = Settings(notes=(), **checked)  # type: ignore[arg-type]  # _KINDS checked each type
     notes += _grace(settings)
     return Settings(notes=tuple(notes), **checked)  # type: ignore[arg-type]  # as above
 
 
-def _refuse_shadowing(metrics_path: object, paths: Mapping[str, Probe]) -> None:
+def _refuse_shadowing(what: str, metrics_path: object, paths: Mapping[str, Probe]) -> None:
     """Refuse a path for the metrics that a probe has, or that asks for liveness below a root."""
     if isinstance(metrics_path, str):
         taken = paths.get(metrics_path)
         if taken is not None or metrics_path.endswith(LIVENESS_PATH):
             expected = f"a path of its own, not that of the {taken or Probe.LIVE} probe"
-            raise _validate.refuse("metrics_path", metrics_path, expected)
+            raise _validate.refuse(what, metrics_path, expected)
 
 
 def _unknown(environ: Mapping[str, str]) -> list[tuple[int, str]]:

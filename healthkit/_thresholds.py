@@ -7,7 +7,8 @@ Pure: time comes in as numbers. Three rules, each the kubelet's own
    last state stands. The first state is PENDING, and has to be left in the same way.
 2. An unknown outcome is thrown away: it neither counts nor breaks a row.
 3. What the kubelet does not have: the state expires. A state that nobody confirms or refutes for
-   `max_age` seconds, whatever the cause, is STALE until the next success or failure.
+   `max_age` seconds, whatever the cause, is STALE until the next success or failure, which begins
+   anew from PENDING: one failure of three must not turn a stale check into a passing one.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Tally:
         self.runs[outcome] += 1
         if outcome is Outcome.UNKNOWN:
             return
+        if now >= self.fresh_until:
+            self._latched, self._row = CheckState.PENDING, 0
         self._row = self._row + 1 if outcome is self._row_of else 1
         self._row_of = outcome
         self.last_at = now

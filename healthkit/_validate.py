@@ -101,11 +101,11 @@ def exceptions(
     Raises:
         ConfigError: anything else.
     """
-    found = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+    found = list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else [value]
     types = [one for one in found if isinstance(one, type) and issubclass(one, BaseException)]
     if len(types) < len(found) or any(issubclass(one, but) for one in types):
         expected = f"a type of exceptions or a tuple of them, without {but.__name__}"
-        raise refuse(what, found, expected)
+        raise refuse(what, tuple(found) if isinstance(value, tuple) else value, expected)
     return tuple(types)
 
 

@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 
 JSON = [(b"accept", b"application/json")]
 
+#: As the kubelet asks: a plain question whose answer is at hand.
+KUBELET = [(b"user-agent", b"kube-probe/1.36"), (b"accept", b"*/*")]
+
 #: Every form of a question that is answered from memory, with its probe's path.
 KEPT = [
     pytest.param(Probe.READY, "/readyz", {}, id="plain"),
+    pytest.param(Probe.READY, "/readyz", {"headers": KUBELET}, id="kubelet"),
+    pytest.param(Probe.STARTUP, "/startupz", {"headers": KUBELET}, id="kubelet, startup"),
     pytest.param(Probe.READY, "/readyz", {"query_string": b"verbose"}, id="verbose"),
     pytest.param(Probe.READY, "/readyz", {"headers": JSON}, id="json"),
     pytest.param(Probe.READY, "/readyz", {"query_string": b"nothing=known"}, id="in vain"),
@@ -122,8 +127,8 @@ async def test_each_form_is_kept_by_itself() -> None:
 
 @pytest.mark.parametrize(
     "question",
-    [{}, {"query_string": b"verbose"}, {"headers": JSON}],
-    ids=["plain", "verbose", "json"],
+    [{}, {"headers": KUBELET}, {"query_string": b"verbose"}, {"headers": JSON}],
+    ids=["plain", "kubelet", "verbose", "json"],
 )
 async def test_a_kept_answer_expires_with_its_check(question: dict[str, object]) -> None:
     """Nothing changes while everything hangs: but what was known is too old at its moment."""
@@ -177,7 +182,7 @@ async def test_plain_answers_are_at_hand_until_something_changes() -> None:
         await health.wait_for("serving")
         assert at_once(health) == []
         for path in health.paths:
-            await ask(app, path)
+            await ask(app, path, headers=KUBELET)
         assert at_once(health) == list(Probe)
         health.fail_liveness("a change")
         assert at_once(health) == []
@@ -190,12 +195,12 @@ async def test_plain_answers_are_at_hand_until_something_changes() -> None:
     ("more", "told"),
     [
         pytest.param({}, "ok\n", id="nothing"),
-        pytest.param({"headers": [(b"accept", b"*/*")]}, "ok\n", id="kubelet"),
+        pytest.param({"headers": []}, "ok\n", id="no header"),
         pytest.param({"headers": [(b"host", b"pod")]}, "ok\n", id="another header"),
         pytest.param({"headers": [(b"accept", b"text/plain")]}, "ok\n", id="text"),
         pytest.param({"headers": [(b"accept", b"text/html,*/*")]}, "ok\n", id="browser"),
         pytest.param({"headers": JSON}, '{"status": "pass"', id="json"),
-        pytest.param({"headers": [(b"accept", b"*/*"), *JSON]}, '{"status": "pass"', id="twice"),
+        pytest.param({"headers": [*KUBELET, *JSON]}, "ok\n", id="twice"),
         pytest.param({"query_string": b"verbose"}, "[+]lifespan ok\n", id="verbose"),
         pytest.param({"query_string": b"exclude=x"}, "ok\nwarn: ", id="leaving out"),
         pytest.param({"query_string": b"x"}, "ok\n", id="in vain"),
@@ -210,8 +215,9 @@ async def test_what_is_at_hand_is_for_plain_questions(more: dict[str, object], t
     async with lifespan_of(app):
         await health.wait_for("serving")
         for _ in range(2):
-            assert (await ask(app, "/readyz", **more)).text.startswith(told)
-            assert (await ask(app, "/readyz")).text == "ok\n"
+            asked = await ask(app, "/readyz", **{"headers": KUBELET, **more})
+            assert asked.text.startswith(told)
+            assert (await ask(app, "/readyz", headers=KUBELET)).text == "ok\n"
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/startupz", "/readyz/lifespan"])

@@ -349,9 +349,9 @@ async def test_the_duration_of_a_run_under_way_is_what_it_has_taken() -> None:
     assert (await watched.run_for(1)).duration == pytest.approx(0.8)
 
 
-async def test_a_reason_lasts_until_a_success() -> None:
-    """It is the last one, and it is gone with the next success, whatever the state is."""
-    script = [ValueError("a"), CheckFailed("b"), OSError("c"), None]
+async def test_a_reason_lasts_until_the_check_passes() -> None:
+    """It is the last one, and it stays through a success that does not count yet."""
+    script = [ValueError("a"), CheckFailed("b"), OSError("c"), None, None]
     watched = Watched(Check("db", scripted(*script), success_threshold=2, unknown=(OSError,)))
     reasons: list[str | None] = []
     async with watched.running():
@@ -359,7 +359,7 @@ async def test_a_reason_lasts_until_a_success() -> None:
             await anyio.sleep(1)
             reasons.append(watched.watch.reason)
             await anyio.sleep(9)
-    assert reasons == ["ValueError: a", "b", "OSError: c", None]
+    assert reasons == ["ValueError: a", "b", "OSError: c", "OSError: c", None]
 
 
 async def test_each_run_may_make_another_answer() -> None:
@@ -609,8 +609,11 @@ def _obvious_state(
     if results and moment >= results[-1][0] + check.max_age:
         return CheckState.STALE
     state = CheckState.PENDING
+    begins = 0
     for end in range(1, len(results) + 1):
-        row = [outcome for _, outcome in results[:end]]
+        if end > 1 and results[end - 1][0] >= results[end - 2][0] + check.max_age:
+            state, begins = CheckState.PENDING, end - 1
+        row = [outcome for _, outcome in results[begins:end]]
         if row[-check.failure_threshold :] == [Outcome.FAILURE] * check.failure_threshold:
             state = CheckState.FAILING
         if row[-check.success_threshold :] == [Outcome.SUCCESS] * check.success_threshold:

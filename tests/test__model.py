@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
-from enum import StrEnum
 from math import inf
+from typing import TYPE_CHECKING
 
 import pytest
 
 from healthkit._model import CheckState, Kind, Outcome, Phase, Probe, Report, WorkState
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 
 @pytest.mark.parametrize(
@@ -22,9 +25,7 @@ from healthkit._model import CheckState, Kind, Outcome, Phase, Probe, Report, Wo
         (Kind, ["startup", "warmup", "check"]),
     ],
 )
-def test_words_equal_their_strings(
-    words: type[StrEnum], expected: list[str]
-) -> None:
+def test_words_equal_their_strings(words: type[StrEnum], expected: list[str]) -> None:
     """``health.phase == "serving"`` holds, and a log line needs no conversion."""
     assert list(words) == expected
     assert [f"{word}" for word in words] == expected

@@ -53,6 +53,7 @@ def _asked(query: bytes = b"", *accept: bytes) -> Question:
         pytest.param([b"text/plain;q=0.5, application/json;q=0.5"], Form.JSON, id="liked alike"),
         pytest.param([b"application/json;q=0.5, */*"], Form.JSON, id="by name at all"),
         pytest.param([b"text/plain", b"application/json"], Form.JSON, id="several headers"),
+        pytest.param([KUBELET, b"application/json"], Form.PLAIN, id="one is the kubelet's"),
         pytest.param([b"text/plain", b"application/json;q=0.1"], Form.PLAIN, id="headers joined"),
         pytest.param(
             [b"application/json;q=0.1, application/health+json, text/plain;q=0.5"],

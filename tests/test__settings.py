@@ -26,10 +26,13 @@ DEFAULTS: dict[str, object] = {
     "paths": "kubernetes",
     "reject_while_starting": False,
     "retry_after": 5,
+    "metrics_path": None,
 }
 
 #: What is neither a number nor a word nor a path.
-IN_CODE_ONLY: dict[str, object] = {"show_reasons": None}
+IN_CODE_ONLY: dict[str, object] = {"metrics_registry": None, "show_reasons": None}
+
+PATHS_EXPECTED = "a preset (kubernetes, microprofile, spring, dockerflow) or, in code, a mapping of probe to path"
 
 KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
 
@@ -159,9 +162,9 @@ def test_the_drain_delay_is_for_kubernetes(
         ("readyz_while_draining", "200", "503 or 200"),
         ("readyz_while_draining", [200], "503 or 200"),
         ("readyz_while_draining", True, "503 or 200"),
-        ("paths", "spring boot", "a preset (kubernetes) or, in code, a mapping of probe to path"),
-        ("paths", None, "a preset (kubernetes) or, in code, a mapping of probe to path"),
-        ("paths", ["/livez"], "a preset (kubernetes) or, in code, a mapping of probe to path"),
+        ("paths", "spring boot", PATHS_EXPECTED),
+        ("paths", None, PATHS_EXPECTED),
+        ("paths", ["/livez"], PATHS_EXPECTED),
         ("reject_while_starting", "no", "True or False"),
         ("reject_while_starting", 0, "True or False"),
         ("retry_after", -1, "a whole number from 0 to 86400"),

@@ -106,17 +106,17 @@ def test_an_unknown_outcome_keeps_nothing_fresh() -> None:
     [
         pytest.param(1, 1, "S", "S", "p", id="confirmed"),
         pytest.param(1, 1, "S", "F", "f", id="refuted"),
-        pytest.param(3, 1, "S", "F", "p", id="not refuted yet"),
-        pytest.param(1, 2, "F", "S", "f", id="failing, not refuted yet"),
+        pytest.param(3, 1, "S", "F", ".", id="neither confirmed nor refuted"),
+        pytest.param(1, 2, "F", "S", ".", id="failing, not refuted yet"),
         pytest.param(1, 3, "S", "S", ".", id="pending still"),
-        pytest.param(2, 1, "SF", "F", "f", id="a row goes on"),
+        pytest.param(2, 1, "SF", "F", ".", id="a row does not go on"),
         pytest.param(1, 1, "S", "U", "x", id="unknown changes nothing"),
     ],
 )
 def test_the_next_result_ends_staleness(
     failures: int, successes: int, before: str, then: str, state: str
 ) -> None:
-    """What was latched is fresh again, also when the result does not reach its threshold."""
+    """It begins anew: one failure of three does not make a stale check pass."""
     tally = a_tally(failures, successes)
     for letter in before:
         tally.count(OUTCOMES[letter], 0)
@@ -149,11 +149,12 @@ def test_a_tally_shows_its_row(outcomes: str, shown: str) -> None:
 def obvious_state(
     history: list[tuple[Outcome, int]], needed: dict[Outcome, int], max_age: int, now: int
 ) -> CheckState:
-    """Find the state in the whole history: the latest row that was long enough."""
+    """Find the state in the whole history: the latest row that was long enough, since a gap."""
     results = [(outcome, at) for outcome, at in history if outcome is not Outcome.UNKNOWN]
     if results and now - results[-1][1] >= max_age:
         return CheckState.STALE
-    outcomes = [outcome for outcome, _ in results]
+    gaps = [i for i in range(1, len(results)) if results[i][1] - results[i - 1][1] >= max_age]
+    outcomes = [outcome for outcome, _ in results[max(gaps, default=0) :]]
     for end in range(len(outcomes), 0, -1):
         last = outcomes[end - 1]
         if end >= needed[last] and set(outcomes[end - needed[last] : end]) == {last}:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from healthkit._calls import Calls
 from healthkit._loop import Loop, Tasks
-from healthkit._warmup import Progress, Work, WorkRun, WorkState, backoff
+from healthkit._model import Kind, WorkState
+from healthkit._warmup import Progress, Work, WorkRun, backoff
 from tests.virtual import stubbornly
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def a_warmup(
     attempts: int | None = None,
 ) -> WorkRun:
     """Make a run of a warm-up; with attempts, of start-up work."""
-    kind = "warmup" if attempts is None else "startup"
+    kind = Kind.WARMUP if attempts is None else Kind.STARTUP
     work = Work(kind, "catalogue", function, takes, timeout, deadline, attempts, required=True)
     return WorkRun(work, nothing, nothing)
 

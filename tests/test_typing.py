@@ -17,12 +17,13 @@ API = ROOT / "tests" / "typing" / "api.py"
 
 #: Public in `Health` for the doors and for tests of the engine; a user has no business with them.
 FOR_THE_DOORS = {
-    "answer",
-    "answer_starting",
+    "answering",
     "begin",
     "begin_without_lifespan",
+    "desks",
     "lifespan_closed",
     "life",
+    "metrics_path",
     "paths",
 }
 

@@ -69,12 +69,21 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     slack: float | None = options.slack if options.own else None
     try:
+        _need_healthkit()
         _say(heading(measure.need_valgrind()))
         goals = _print_all(_own() if options.own else _all())
     except BenchmarkError as exc:
         sys.stderr.write(f"benchmarks: {exc}\n")
         return 2
     return int(slack is not None and any(goal.exceeded(slack) for goal in goals))
+
+
+def _need_healthkit() -> None:
+    """See that there is something to measure, before minutes are spent on it."""
+    try:
+        find("ours.live")
+    except (ImportError, SyntaxError) as exc:
+        raise BenchmarkError(f"healthkit cannot be imported: {exc}") from exc
 
 
 def _print_all(found: Iterable[Row]) -> list[Goal]:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 #: How often all are started anew: where a process finds its memory makes it faster or slower for
 #: all of its life.
-LIVES: Final = 3
-ROUNDS: Final = 7
-PROBES: Final = 100
+LIVES: Final = 4
+ROUNDS: Final = 40
+PROBES: Final = 20
 #: Probes before those that count, and those that callgrind counts.
 WARM_UP: Final = 50
 COUNTED: Final = 200
