@@ -46,7 +46,7 @@ logging.getLogger("uvicorn.access").addFilter(ProbeFilter(health))
 
 
 @health.check(
-    interval=2,
+    interval=1,
     failure_threshold=3,  # a single lost packet is no news
     unknown=PermissionError,  # a sandbox that forbids sockets says nothing about a database
     required=False,  # all pods share it

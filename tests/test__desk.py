@@ -107,7 +107,7 @@ def test_who_is_told_at_once(question: dict[str, object], at_once: bool) -> None
     """A plain GET by somebody who takes anything. All others are looked at more closely."""
     desk, asked = a_desk()
     desk.tell_at_once(GOOD, math.inf, None)
-    scope = http_scope() | question
+    scope = {**http_scope(), **question}
     assert told(desk, scope) == ((200, b"ok\n") if at_once else None)
     assert desk.counts()[200] == at_once
     assert asked.scopes == []

@@ -520,12 +520,28 @@ async def test_the_next_life_has_not_drained() -> None:
             assert "healthkit_drain_start_time_seconds" in scraped(health)
 
 
+async def test_a_life_that_ends_without_a_drain_has_none() -> None:
+    """The server was killed off, or its loop torn down: nothing is made up."""
+    health = Health()
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        health.life.abandon()
+        found = scraped(health)
+        assert present(found, "phase") == "stopped"
+        assert not [series for series in found if "_drain_" in series]
+
+
 # -- answers --------------------------------------------------------------------------------------
 
 #: How a probe may be asked: the path, what else is in the scope, whose answer it is.
 WAYS: Final[list[tuple[str, dict[str, object], Probe]]] = [
-    *[(path, {"headers": ANYTHING}, probe) for probe, path in PATHS.items()],
-    *[(path, {}, probe) for probe, path in PATHS.items()],
+    ("/livez", {"headers": ANYTHING}, Probe.LIVE),
+    ("/readyz", {"headers": ANYTHING}, Probe.READY),
+    ("/startupz", {"headers": ANYTHING}, Probe.STARTUP),
+    ("/healthz", {"headers": ANYTHING}, Probe.HEALTH),
+    ("/livez", {}, Probe.LIVE),
+    ("/readyz", {}, Probe.READY),
+    ("/startupz", {}, Probe.STARTUP),
+    ("/healthz", {}, Probe.HEALTH),
     ("/livez", {"query_string": b"verbose"}, Probe.LIVE),
     ("/readyz", {"query_string": b"verbose", "headers": ANYTHING}, Probe.READY),
     ("/readyz", {"headers": [(b"accept", b"application/json")]}, Probe.READY),

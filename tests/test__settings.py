@@ -371,3 +371,54 @@ def test_the_path_table_is_not_the_callers_mapping() -> None:
     found = _read(paths=wanted)
     wanted["ready"] = "/elsewhere"
     assert "/r" in found.paths
+
+
+PRESET_TABLES = {
+    "microprofile": {
+        "/health/live": Probe.LIVE,
+        "/health/ready": Probe.READY,
+        "/health/started": Probe.STARTUP,
+        "/health": Probe.HEALTH,
+    },
+    "spring": {
+        "/actuator/health/liveness": Probe.LIVE,
+        "/actuator/health/readiness": Probe.READY,
+        "/actuator/health/startup": Probe.STARTUP,
+        "/actuator/health": Probe.HEALTH,
+    },
+    "dockerflow": {"/__lbheartbeat__": Probe.LIVE, "/__heartbeat__": Probe.READY},
+}
+
+
+@pytest.mark.parametrize(("name", "table"), PRESET_TABLES.items())
+def test_the_presets_of_other_worlds(name: str, table: Mapping[str, Probe]) -> None:
+    """Their paths, by name, in the code and by a variable; probes they lack are off."""
+    assert _read(paths=name).paths == table
+    assert _read({"HEALTHKIT_PATHS": name}, paths={"live": "/alive"}).paths == table
+
+
+@pytest.mark.parametrize("name", PRESET_TABLES)
+def test_a_preset_is_a_constant(name: str) -> None:
+    """What a caller is given can't be written to."""
+    with pytest.raises(TypeError):
+        _read(paths=name).paths["/livez"] = Probe.READY  # type: ignore[index]  # what is refused
+
+
+# -- the metrics' path -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "environ", "expected"),
+    [
+        (None, {}, None),
+        ("/metrics", {}, "/metrics"),
+        (None, {"HEALTHKIT_METRICS_PATH": "/m"}, "/m"),
+        ("/metrics", {"HEALTHKIT_METRICS_PATH": "/m"}, "/m"),
+        ("/metrics", {"HEALTHKIT_METRICS_PATH": ""}, None),
+    ],
+)
+def test_the_metrics_have_a_path_or_none(
+    code: str | None, environ: Mapping[str, str], expected: str | None
+) -> None:
+    """An empty variable switches them off."""
+    assert _read(environ, metrics_path=code).metrics_path == expected

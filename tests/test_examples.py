@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +25,13 @@ from examples.pod.stage import Stage
 from healthkit import Health
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from starlette.types import ASGIApp
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 #: Each runnable example, what it needs beside healthkit, and the name its app goes by.
 PROGRAMS = [
@@ -37,6 +41,7 @@ PROGRAMS = [
     pytest.param("04_quart", "quart", "http://pod/"),
     pytest.param("05_bare_asgi", "starlette", "http://pod/"),
     pytest.param("06_prestop", "starlette", "http://pod/"),
+    pytest.param("08_checks", "starlette", "http://pod/"),
 ]
 
 
@@ -66,6 +71,14 @@ def wait(client: TestClient, health: Health, phase: str) -> None:
     client.portal.call(health.wait_for, phase)
 
 
+def until(holds: Callable[[], bool]) -> None:
+    """Look again until something holds that checks bring about in threads and in real time."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def statuses(client: TestClient) -> dict[str, int]:
     """Ask the four endpoints."""
     return {endpoint: client.get(endpoint).status_code for endpoint in ENDPOINTS}
@@ -77,6 +90,7 @@ def test_an_example_lives_and_ends(name: str, framework: str, url: str) -> None:
     app, health = parts(example(name, framework))
     with TestClient(app, base_url="http://pod") as client:
         wait(client, health, "serving")
+        until(lambda: client.get("/readyz").status_code == 200)  # its checks have had a result
         assert statuses(client) == dict.fromkeys(ENDPOINTS, 200)
         assert client.get(url).status_code == 200
         health.drain()
@@ -148,6 +162,24 @@ def test_prestop_wants_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
             answer = client.get("/prestop", headers={"X-Prestop-Token": "secret"})
             assert answer.text == "drained\n"
             assert health.phase == "draining"
+
+
+def test_the_checks_are_listed_as_the_readme_shows_them() -> None:
+    """A database that is not there is a warning; who may read why is told, and nobody else."""
+    app, health = parts(example("08_checks"))
+    shown = re.search(r"^```text\n(\[\+\]lifespan ok\n.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    with TestClient(app, base_url="http://pod") as client:
+        wait(client, health, "serving")
+        until(lambda: client.get("/readyz/database").text == "failing: database\n")
+        assert client.get("/readyz?verbose").text == shown[1]
+        debug = {"x-debug": "on"}
+        assert "Connect" in client.get("/readyz/database?verbose", headers=debug).text
+        state = 'healthkit_check_state{check="database",state="failing"} 1.0'
+        assert state in client.get("/metrics").text
+        assert (
+            client.get("/readyz", headers={"accept": "application/json"}).json()["status"] == "warn"
+        )
 
 
 def test_the_example_of_tests_passes() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Group = tuple[int, Sequence[str]]
 
 #: The part of a goal that a figure may be above it before `--own` fails: what two runs may differ.
-SLACK: Final = 0.02
+SLACK: Final = 0.05
 
 #: Requests that are counted or timed. More for readiness: a hundred checks end in now more, now
 #: fewer turns of the loop, which is to vanish in the number. Fewer for peers: each costs more.

@@ -1,4 +1,4 @@
-"""An app with metrics of its own, whose states can be asked for: ``GET /warm`` and ``GET /break``."""
+"""An app with metrics of its own; ``GET /warm`` and ``GET /break`` change its state."""
 
 from __future__ import annotations
 

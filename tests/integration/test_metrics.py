@@ -33,6 +33,9 @@ APP: Final = "tests.integration.measured:app"
 
 OPENMETRICS: Final = {"accept": "application/openmetrics-text; version=1.0.0"}
 
+#: The state of a check.
+CHECK: Final = 'healthkit_check_state{{check="database",state="{}"}}'
+
 #: Seconds, each: for a state to be reached, and for a server to be up or to end.
 PATIENCE: Final = 20.0
 #: Serving on after SIGTERM, in seconds: time enough for two scrapes.
@@ -255,11 +258,25 @@ app = HealthMiddleware(Starlette(routes=[Route("/order", order)]), health=health
 """
 
 GUNICORN_CONF: Final = """\
+import os
+import shutil
+
 from prometheus_client.multiprocess import mark_process_dead
+
+
+def on_starting(server):
+    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder, exist_ok=True)
+
 
 def child_exit(server, worker):
     mark_process_dead(worker.pid)
 """
+
+
+#: What an emptyDir may still hold: it outlives the container.
+LEFT_OVER: Final = "counter_999999999.db"
 
 
 class Shop:
@@ -294,6 +311,7 @@ def two_workers(folder: Path) -> Generator[Shop]:
     (folder / "main.py").write_text(MAIN)
     (folder / "gunicorn.conf.py").write_text(GUNICORN_CONF)
     (folder / "metrics").mkdir()
+    (folder / "metrics" / LEFT_OVER).write_bytes(b"of a worker of the container's last start")
     with free_port() as port:
         options = ["-k", "asgi", "-w", "2", "--no-control-socket", "-b", f"127.0.0.1:{port}"]
         command = [sys.executable, "-m", "gunicorn", "main:app", *options]
@@ -307,6 +325,7 @@ def test_the_metrics_of_an_app_in_two_workers(promtool: str, tmp_path: Path) -> 
     """The app's are summed, also over a worker that is gone; healthkit's are there once."""
     pytest.importorskip("gunicorn")
     with two_workers(tmp_path) as shop:
+        assert not (tmp_path / "metrics" / LEFT_OVER).exists()
         shop.order_from_two()
         for _ in range(10):
             found = linted(promtool, shop.get("/metrics").text)

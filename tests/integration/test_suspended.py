@@ -38,7 +38,7 @@ PATIENCE: Final = 10.0
 SHORTEST: Final = 0.9 * INTERVAL
 
 JSON: Final = {"accept": "application/json"}
-READY: Final = [
+READY: Final[list[tuple[str, dict[str, str]]]] = [
     ("/readyz", {}),
     ("/readyz?verbose", {}),
     ("/readyz", JSON),
