@@ -8,6 +8,7 @@ is itself the count of that. It is taken away when anything changes.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from itertools import repeat
 from operator import length_hint
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 Wire = tuple[int, tuple[tuple[bytes, bytes], ...], bytes]
 
 #: How often an answer is told at once: at a million a second it takes 292,000 years.
-ENDLESS: Final = 2**63 - 1
+ENDLESS: Final = sys.maxsize
 
 #: The methods that are answered.
 ASKING: Final = frozenset({"GET", "HEAD"})

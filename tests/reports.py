@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from healthkit._model import CheckState, Component, Kind, Phase, Report, WorkState
 
@@ -48,5 +48,5 @@ def but(report: Report, **changes: object) -> Report:
 
 def _made(kind: Kind, state: WorkState | CheckState, texts: object) -> list[Component]:
     assert isinstance(texts, tuple)
-    parted = [str(text).partition(" ") for text in texts]
+    parted = [str(text).partition(" ") for text in cast("tuple[object, ...]", texts)]
     return [Component(name, kind, state, note=note) for name, _, note in parted]

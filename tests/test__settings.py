@@ -32,7 +32,10 @@ DEFAULTS: dict[str, object] = {
 #: What is neither a number nor a word nor a path.
 IN_CODE_ONLY: dict[str, object] = {"metrics_registry": None, "show_reasons": None}
 
-PATHS_EXPECTED = "a preset (kubernetes, microprofile, spring, dockerflow) or, in code, a mapping of probe to path"
+PATHS_EXPECTED = (
+    "a preset (kubernetes, microprofile, spring, dockerflow)"
+    " or, in code, a mapping of probe to path"
+)
 
 KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -229,23 +230,25 @@ def _has_been_scraped_by(prometheus: str, folder: Path) -> None:
 # -- several workers ------------------------------------------------------------------------------
 
 #: The recipe for an app with metrics of its own in several workers.
-MAIN: Final = """\
+README: Final = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+#: The README's recipe: the lines of the app, and gunicorn's configuration.
+RECIPE, GUNICORN_CONF = re.findall(r"^```py\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+#: The recipe as an app.
+MAIN: Final = f"""\
 import os
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import Gauge
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from healthkit import Health, HealthMiddleware
 
-orders = Counter("orders", "Orders taken.")
-open_carts = Gauge("open_carts", "Carts.", multiprocess_mode="livesum")
+{RECIPE}
 
-registry = CollectorRegistry()
-MultiProcessCollector(registry)
-health = Health(metrics_path="/metrics", metrics_registry=registry)
+open_carts = Gauge("open_carts", "Carts.", multiprocess_mode="livesum")
 
 
 async def order(request):
@@ -255,23 +258,6 @@ async def order(request):
 
 
 app = HealthMiddleware(Starlette(routes=[Route("/order", order)]), health=health)
-"""
-
-GUNICORN_CONF: Final = """\
-import os
-import shutil
-
-from prometheus_client.multiprocess import mark_process_dead
-
-
-def on_starting(server):
-    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder, exist_ok=True)
-
-
-def child_exit(server, worker):
-    mark_process_dead(worker.pid)
 """
 
 
