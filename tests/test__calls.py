@@ -15,8 +15,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from healthkit._calls import CALLED_AS, Calls, Threads, is_async
+from healthkit._calls import CALLED_AS, Calls, Threads, is_async, reason_of
 from healthkit._loop import Loop, Tasks
+from healthkit.errors import CheckFailed
 from tests.virtual import REAL, stubbornly
 
 if TYPE_CHECKING:
@@ -386,3 +387,26 @@ async def test_an_idle_thread_keeps_nothing_alive(calls: Calls) -> None:
         gc.collect()
         await anyio.lowlevel.checkpoint()
     assert gone() is None
+
+
+class _Mute(Exception):  # noqa: N818  # what it says is the point
+    """An exception that can't say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (CheckFailed("replica lags"), "replica lags"),
+        (CheckFailed(), "CheckFailed"),
+        (ValueError("a\n b"), "ValueError: a b"),
+        (OSError(), "OSError"),
+        (_Mute(), "_Mute"),
+        (CheckFailed("x" * 300), "x" * 200 + "..."),
+    ],
+)
+def test_a_reason_is_one_short_line(failure: Exception, reason: str) -> None:
+    """The type is said where the text alone would say little."""
+    assert reason_of(failure) == reason
