@@ -8,7 +8,6 @@ names and states.
 from __future__ import annotations
 
 import inspect
-import logging
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from healthkit import _answers, _render
 from healthkit._answers import MINDS, Obstacle
 from healthkit._desk import ASKING, ProbeDesk
+from healthkit._log import logger
 from healthkit._model import Kind, Phase, Probe
 from healthkit._question import ORDINARY, Question, question_of
 from healthkit._render import Answer, Form, Subject
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from healthkit._life import Life
     from healthkit._model import Report
     from healthkit._settings import Settings
-
-logger = logging.getLogger("healthkit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +81,10 @@ class Answering:
         return self._detailed(probe, question, self._reasons_for(question, scope))
 
     def component(self, name: str, scope: Scope) -> Answer:
-        """Return what a request to ``/readyz/<name>`` is to be told now. On the loop."""
-        return self.desks[Probe.READY].note(self._component(name, scope))
+        """Return what a request to ``/readyz/<name>`` is to be told now. On the loop.
 
-    def plain(self, probe: Probe) -> Answer:
-        """Return the one line that `probe` is to be told now, from memory."""
-        return self._kept(probe, Form.PLAIN).answer
-
-    def verdict(self, probe: Probe, report: Report) -> _answers.Verdict:
-        """Judge `report` by the settings."""
-        ready_while_draining = self._settings.readyz_while_draining == _render.OK
-        return _answers.verdict(probe, report, ready_while_draining=ready_while_draining)
-
-    # -- inside -----------------------------------------------------------------------------------
-
-    def _component(self, name: str, scope: Scope) -> Answer:
+        It is no answer to the probe, and not counted as one.
+        """
         if scope["method"] not in ASKING:
             return _render.WRONG_METHOD
         report = self._life().report()
@@ -114,13 +101,26 @@ class Answering:
         )
         return self._render(question.form, subject, varies=True)
 
+    def plain(self, probe: Probe) -> Answer:
+        """Return the one line that `probe` is to be told now, from memory."""
+        return self._kept(probe, Form.PLAIN).answer
+
+    def verdict(self, probe: Probe, report: Report) -> _answers.Verdict:
+        """Judge `report` by the settings."""
+        ready_while_draining = self._settings.readyz_while_draining == _render.OK
+        return _answers.verdict(probe, report, ready_while_draining=ready_while_draining)
+
+    # -- inside -----------------------------------------------------------------------------------
+
     def _plain_from_now_on(self, probe: Probe) -> Answer:
         """Return the one line, and have it told at once from now on.
 
-        Not while ending: connections are closed then, which is for the middleware to see to.
+        Not while ending: connections are closed then, which is for the middleware to see to. And
+        not without a lifespan: nobody would say that the loop is gone, and another one asks.
         """
         kept = self._kept(probe, Form.PLAIN)
-        if self._life().phase not in {Phase.DRAINING, Phase.STOPPED}:
+        ending = self._life().phase in {Phase.DRAINING, Phase.STOPPED}
+        if self._life().by_lifespan and not ending:
             clock = None if kept.fresh_until == math.inf else self._life().clock
             self.desks[probe].tell_at_once(kept.answer, kept.fresh_until, clock)
             if kept.version is not self._version:  # another thread has changed something meanwhile
@@ -192,6 +192,7 @@ class Answering:
             admitted.close()
         if not self._complained:
             self._complained = True
-            line = "show_reasons returned neither True nor False: nobody is shown reasons by it"
-            logger.error(line, exc_info=problem)
+            did = "returned neither True nor False" if problem is None else "raised an exception"
+            line = "show_reasons %s: whoever it does that for is shown no reasons"
+            logger.error(line, did, exc_info=problem)
         return False

@@ -6,8 +6,8 @@ nonsense or hang, and its :class:`Call` merely ends with that. Plain functions r
 own daemon threads, never in the app's pool or the loop's executor, and one that hangs does not hold
 up the exit: the interpreter joins the threads of ``concurrent.futures``, but not these.
 
-A thread is made when all others are busy. No registered function ever runs twice at once, so there
-are never more threads than registered plain functions, and one that hangs starves no other.
+A thread is made when all others are busy. No registered function runs twice at once in one life, so
+a life never has more threads than registered plain functions, and one that hangs starves no other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import logging
 import threading
 import time
 from collections import deque
@@ -25,10 +26,11 @@ from typing import TYPE_CHECKING, Final, cast
 import anyio
 
 from healthkit import _validate
+from healthkit._log import logger
 from healthkit.errors import CheckFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from healthkit._loop import Loop, Tasks
 
@@ -37,6 +39,12 @@ CALLED_AS: Final = contextvars.ContextVar[str | None]("CALLED_AS", default=None)
 
 #: What a reason is cut at, in characters: an answer has 10 KiB for all of them.
 LONGEST_REASON: Final = 200
+
+#: How much of an exception's text is looked at for it.
+READ: Final = 4_096
+
+#: How far a reason goes back.
+CAUSES: Final = 4
 
 
 def is_async(function: Callable[..., object]) -> bool:
@@ -53,14 +61,41 @@ class TooLateError(TimeoutError):
 
 
 def reason_of(failure: BaseException) -> str:
-    """Say in one short line why a call failed. The line may hold a secret."""
-    try:
-        text = _validate.one_line(str(failure))
-    except Exception:  # noqa: BLE001  # an exception's text may raise anything
-        text = ""
-    if not isinstance(failure, CheckFailed | TooLateError) or not text:
-        text = f"{type(failure).__name__}: {text}".removesuffix(": ")
+    """Say in one short line why a call failed, and what was behind it. It may hold a secret."""
+    text = "; caused by ".join(_said(one) for one in _chain(failure))
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."
+
+
+def _chain(failure: BaseException) -> Iterator[BaseException]:
+    """Yield a failure and its causes, down to a few; of a group, the first that it holds."""
+    cause: BaseException | None = failure
+    for _ in range(CAUSES):
+        if cause is None:
+            return
+        yield cause
+        cause = _first(cause) or cause.__cause__
+
+
+def _first(failure: BaseException) -> BaseException | None:
+    """Return the first that a group holds; None if it is no group."""
+    if not isinstance(failure, BaseExceptionGroup):
+        return None
+    return cast("BaseExceptionGroup[BaseException]", failure).exceptions[0]
+
+
+def _said(failure: BaseException) -> str:
+    try:
+        text = _validate.one_line(str(failure)[:READ])
+    except BaseException:  # noqa: BLE001  # an exception's text is the user's code too
+        text = ""
+    if isinstance(failure, CheckFailed | TooLateError) and text:
+        return text
+    return f"{type(failure).__name__}: {text}".removesuffix(": ")
+
+
+def trace_of(failure: BaseException) -> BaseException | None:
+    """Return what to log as ``exc_info`` beside the reason: the traceback, for a debugging eye."""
+    return failure if logger.isEnabledFor(logging.DEBUG) else None
 
 
 class _Job:
@@ -154,7 +189,14 @@ class Threads:
 class Call:
     """One call of a user's function, from its start to its end."""
 
-    def __init__(self, function: Callable[[], object], kind: str, threads: Threads) -> None:
+    def __init__(
+        self,
+        function: Callable[[], object],
+        kind: str,
+        threads: Threads,
+        clock: Callable[[], float],
+    ) -> None:
+        self._clock = clock
         self._function = function
         self._kind = kind
         self._threads = threads
@@ -230,12 +272,12 @@ class Call:
             close: Callable[[], None] = getattr(value, "close", _nothing)
             close()
             raise TimeoutError(message)
-        began = anyio.current_time()
+        began = self._clock()
         self._awaiting = asyncio.current_task()
         try:
             return await cast("Awaitable[object]", value)
         finally:
-            self._took += anyio.current_time() - began
+            self._took += self._clock() - began
 
 
 def _nothing() -> None:
@@ -247,11 +289,12 @@ class Calls:
 
     def __init__(self, tasks: Tasks, loop: Loop) -> None:
         self._tasks = tasks
+        self._clock = loop.clock
         self._threads = Threads(loop)
 
     def start(self, function: Callable[..., object], *args: object, kind: str, name: str) -> Call:
         """Call ``function(*args)`` in a task of its own, and return at once."""
-        call = Call(partial(function, *args), kind, self._threads)
+        call = Call(partial(function, *args), kind, self._threads, self._clock)
         self._tasks.start(call.run(), f"{kind} {name}")
         return call
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import anyio.lowlevel
 
-from healthkit._calls import TooLateError, reason_of
+from healthkit._calls import TooLateError, reason_of, trace_of
+from healthkit._log import logger
 from healthkit._model import CheckState, Component, Kind, Outcome
 from healthkit._thresholds import Tally
 from healthkit.errors import CheckFailed
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
 
     from healthkit._calls import Call, Calls
 
-logger = logging.getLogger("healthkit")
-
 #: A tenth to either side, so that the checks of a fleet that was started together drift apart.
 JITTER: Final = 0.1
+
+
+#: Turns of the loop in which a coroutine that obeys its cancellation has ended.
+OBEDIENT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,11 @@ class Check:
             return Outcome.SUCCESS
         if isinstance(failure, CheckFailed | TooLateError):
             return Outcome.FAILURE
-        return Outcome.UNKNOWN if isinstance(failure, self.unknown) else Outcome.FAILURE
+        try:
+            broken = isinstance(failure, self.unknown)
+        except Exception:  # noqa: BLE001  # a type may have an opinion of its own on its instances
+            broken = False
+        return Outcome.UNKNOWN if broken else Outcome.FAILURE
 
 
 def longest_cycle(interval: float, timeout: float) -> float:
@@ -91,6 +99,9 @@ class CheckWatch:
         self._said = CheckState.PENDING
         self._last = Outcome.SUCCESS
         self._hanging = False
+        self._timed_out = False
+        #: Whether the log knows, in this state, that the diagnosis breaks.
+        self._broken_said = False
         self._time: float | None = None
         self._duration: float | None = None
         #: Set, and replaced, at each success or failure.
@@ -112,7 +123,7 @@ class CheckWatch:
             kind=Kind.CHECK,
             state=self._tally.state_at(now),
             required=self.check.required,
-            note="hanging" if self._hanging else "",
+            note="hanging" if self._hanging else "timed out" if self._timed_out else "",
             overdue=self._hanging,
             age=None if last_at is None else max(0.0, now - last_at),
             time=self._time,
@@ -126,15 +137,18 @@ class CheckWatch:
         The next run waits for the end of the last one, also when that is long past its timeout:
         runs never pile up.
         """
+        self._tally.begin(anyio.current_time())
         while True:
-            began = anyio.current_time()
             call = calls.start(self.check.function, kind="check", name=self.check.name)
             failure = await call.failure(self.check.timeout)
             if failure is None and call.value is False:
                 failure = CheckFailed("returned False")
-            self._duration = call.took if call.ended.is_set() else anyio.current_time() - began
+            self._hanging = not await _has_ended(call)
+            self._duration = self.check.timeout if self._hanging else call.took
             self._record(failure)
-            await self._ended(call)
+            if self._hanging:
+                await self._ended(call)
+            del call, failure  # what a run has left behind need not last until the next
             await anyio.sleep(self.check.interval * rng.uniform(1 - JITTER, 1 + JITTER))
 
     async def watch_age(self) -> None:
@@ -148,33 +162,32 @@ class CheckWatch:
                 await counted.wait()
 
     async def _ended(self, call: Call) -> None:
-        """Wait for the end of a run; say so when it keeps the next one waiting."""
+        """Wait for the end of a run that is late; log it only if it keeps the next one waiting."""
         with anyio.move_on_after(self.check.interval):
             await call.ended.wait()
-        if call.ended.is_set():
-            return
-        self._set_hanging(hanging=True)
-        line = "check %s hangs: its next run has to wait for the end of this one"
-        logger.warning(line, self.check.name, extra=self._extra())
-        await call.ended.wait()
-        self._set_hanging(hanging=False)
-        logger.info("check %s hangs no more", self.check.name, extra=self._extra())
-
-    def _set_hanging(self, *, hanging: bool) -> None:
-        self._hanging = hanging
+        overdue = not call.ended.is_set()
+        if overdue:
+            line = "check %s hangs: its next run has to wait for the end of this one"
+            logger.warning(line, self.check.name, extra=self._extra())
+            await call.ended.wait()
+        self._hanging = False
+        self._duration = call.took
+        if overdue:
+            logger.info("check %s hangs no more", self.check.name, extra=self._extra())
         self._changed()
 
     def _record(self, failure: BaseException | None) -> None:
         """Count how a run ended, and say what follows from it."""
         outcome = self.check.outcome(failure)
-        before, self._last = self._last, outcome
+        self._last = outcome
         self._tally.count(outcome, anyio.current_time())
+        self._timed_out = isinstance(failure, TooLateError)
         if failure is not None:
             self.reason = reason_of(failure)
         elif self._tally.state_at(anyio.current_time()) is CheckState.PASSING:
             self.reason = None
-        if outcome is Outcome.UNKNOWN:
-            self._log_unknown(failure, again=before is outcome)
+        if failure is not None and outcome is Outcome.UNKNOWN:
+            self._log_unknown(failure)
         else:
             self._time = self._wall_clock()
             self._announce(failure)
@@ -182,24 +195,31 @@ class CheckWatch:
             self._counted = anyio.Event()
         self._changed()
 
-    def _log_unknown(self, failure: BaseException | None, *, again: bool) -> None:
-        line = "check %s: unknown, the diagnosis broke; it stays %s"
-        level = logging.DEBUG if again else logging.WARNING
-        logger.log(level, line, self.check.name, self._said, exc_info=failure, extra=self._extra())
+    def _log_unknown(self, failure: BaseException) -> None:
+        """Say that the diagnosis broke, once in each state."""
+        level = logging.DEBUG if self._broken_said else logging.WARNING
+        self._broken_said = True
+        line = "check %s: unknown, the diagnosis broke; it stays %s: %s"
+        arguments = (self.check.name, self._said, self.reason)
+        trace = trace_of(failure)
+        logger.log(level, line, *arguments, exc_info=trace, extra=self._extra())
 
     def _announce(self, failure: BaseException | None) -> None:
         """Log the state if it is another than the log knows of, with what has led to it."""
         before, self._said = self._said, self._tally.state_at(anyio.current_time())
+        trace = None if failure is None else trace_of(failure)
+        because = "" if failure is None else f": {self.reason}"
         extra = {**self._extra(), "state_before": str(before)}
-        if self._said is before:
-            if failure is not None:
-                line = "check %s: a failure; it stays %s"
-                logger.debug(line, self.check.name, before, exc_info=failure, extra=extra)
-            return
-        level, line = SAID[self._said]
-        if level > logging.INFO and not self.check.required:
-            line += ", and is not required"
-        logger.log(level, line, self.check.name, exc_info=failure, extra=extra)
+        if self._said is not before:
+            self._broken_said = False
+            level, line = SAID[self._said]
+            if level > logging.INFO and not self.check.required:
+                line += ", and is not required"
+            line += "%s"
+            logger.log(level, line, self.check.name, because, exc_info=trace, extra=extra)
+        elif failure is not None:
+            line = "check %s: a failure; it stays %s%s"
+            logger.debug(line, self.check.name, before, because, exc_info=trace, extra=extra)
 
     def _extra(self) -> dict[str, object]:
         """Return the structured fields of every log record about this check."""
@@ -208,7 +228,18 @@ class CheckWatch:
             "state": str(self._said),
             "outcome": str(self._last),
             "required": self.check.required,
+            "hanging": self._hanging,
+            "reason": self.reason,
         }
+
+
+async def _has_ended(call: Call) -> bool:
+    """Whether a run is over, or is about to be: one that was cancelled needs a moment to obey."""
+    for _ in range(OBEDIENT):
+        if call.ended.is_set():
+            break
+        await anyio.lowlevel.checkpoint()
+    return call.ended.is_set()
 
 
 #: What the log says of a new state, and how loudly.
@@ -216,5 +247,5 @@ SAID: Final[Mapping[CheckState, tuple[int, str]]] = {
     CheckState.PENDING: (logging.INFO, "check %s is pending"),
     CheckState.PASSING: (logging.INFO, "check %s passes"),
     CheckState.FAILING: (logging.WARNING, "check %s fails"),
-    CheckState.STALE: (logging.WARNING, "check %s is stale: its last result is too old"),
+    CheckState.STALE: (logging.WARNING, "check %s is stale: no result for too long"),
 }

@@ -54,10 +54,7 @@ class Desk(ABC):
 
     def answer(self, scope: Scope) -> Answer:
         """Return what a request is to be told now, and count it."""
-        return self.note(self._look(scope) if scope["method"] in ASKING else WRONG_METHOD)
-
-    def note(self, answer: Answer) -> Answer:
-        """Count an answer that is about to be given."""
+        answer = self._look(scope) if scope["method"] in ASKING else WRONG_METHOD
         self._looked_at[answer.status] = self._looked_at.get(answer.status, 0) + 1
         return answer
 

@@ -6,15 +6,17 @@ life's business.
 
 from __future__ import annotations
 
-import logging
 import math
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from healthkit._calls import Calls
 from healthkit._checks import CheckWatch
+from healthkit._local import LocalCheck
+from healthkit._log import logger
 from healthkit._loop import Tasks
 from healthkit._model import WorkState
 from healthkit._warmup import WorkRun
@@ -22,12 +24,11 @@ from healthkit._warmup import WorkRun
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from healthkit._checks import Check
     from healthkit._loop import Loop
     from healthkit._model import Component
     from healthkit._registry import Registry
     from healthkit._warmup import Work
-
-logger = logging.getLogger("healthkit")
 
 #: Seconds that cancelled work gets to obey at the end; then its coroutine is closed.
 OBEDIENCE: Final = 1.0
@@ -54,7 +55,7 @@ class Duties:
         self._callbacks = tuple(registry.callbacks)
         self._startups = [_run_of(work, changed, proceed) for work in registry.startups]
         self._warmups = [_run_of(work, changed, proceed) for work in registry.warmups]
-        self._checks = [CheckWatch(check, changed) for check in registry.checks]
+        self._checks = [CheckWatch(_fresh(check), changed) for check in registry.checks]
         self._tasks: Tasks | None = None
         self._calls: Calls | None = None
 
@@ -135,6 +136,13 @@ class Duties:
         reasons = [(run.work.name, run.reason) for run in (*self._startups, *self._warmups)]
         reasons += [(watch.check.name, watch.reason) for watch in self._checks]
         return {name: reason for name, reason in reasons if reason is not None}
+
+
+def _fresh(check: Check) -> Check:
+    """Return the check without what its function remembers of an earlier life."""
+    if isinstance(check.function, LocalCheck):
+        return replace(check, function=check.function.fresh())
+    return check
 
 
 def _run_of(work: Work, changed: Callable[[], None], proceed: Callable[[], None]) -> WorkRun:

@@ -7,7 +7,7 @@ per probe, made again only after something has changed.
 
 from __future__ import annotations
 
-import logging
+import inspect
 import os
 from typing import TYPE_CHECKING, Literal, NoReturn, cast, final
 
@@ -18,6 +18,7 @@ from healthkit._answering import Answering
 from healthkit._calls import is_async
 from healthkit._hold import Hold
 from healthkit._life import Life
+from healthkit._log import logger
 from healthkit._model import Phase, Probe
 from healthkit._registering import Registrar
 from healthkit.errors import ConfigError
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
     #: The keys of `paths`.
     ProbeName = Probe | Literal["live", "ready", "startup", "health"]
-
-logger = logging.getLogger("healthkit")
 
 
 @final
@@ -148,13 +147,13 @@ class Health(Registrar):
         has begun; lives after that begin unpaused.
         """
         line = _validate.one_line(str(reason))
-        logger.warning("paused: %s", line, extra={"reason": line})
-        self._present_life().pause(paused=True)
+        if self._present_life().pause(line):
+            logger.warning("paused: %s", line, extra={"reason": line})
 
     def resume(self) -> None:
         """Give readiness back after `pause`. Safe in any thread; harmless when not paused."""
-        logger.info("resumed")
-        self._present_life().pause(paused=False)
+        if self._present_life().pause(None):
+            logger.info("resumed")
 
     # -- the drain --------------------------------------------------------------------------------
 
@@ -243,7 +242,7 @@ class Health(Registrar):
             logger.warning("a second lifespan on one Health: passed through, nothing begins twice")
             return None
         self._lifespan_is_open = True
-        return self._begin()
+        return self._begin(by_lifespan=True)
 
     def lifespan_closed(self) -> None:
         """Note that the server and the app have nothing more to say to each other."""
@@ -253,7 +252,7 @@ class Health(Registrar):
         """Begin a life at a request, unless there is one or the server is just ending it."""
         if self.life.running or (self._lifespan_is_open and self.life.is_here):
             return
-        self._begin().app_started({})
+        self._begin(by_lifespan=False).app_started({})
 
     def _metrics_desk(self) -> MetricsDesk:
         from healthkit._metrics import Metrics, MetricsDesk  # noqa: PLC0415  # see its docstring
@@ -268,14 +267,14 @@ class Health(Registrar):
             self.life = self._new_life()
         return self.life
 
-    def _begin(self) -> Life:
+    def _begin(self, *, by_lifespan: bool) -> Life:
         if self.life.begun:
             self.life.abandon()
             self.life = self._new_life()
         notes, self._notes = self._notes, ()
         for level, line in notes:
             logger.log(level, line)
-        self.life.begin(self._registry.copy())
+        self.life.begin(self._registry.copy(), by_lifespan=by_lifespan)
         return self.life
 
     def _new_life(self) -> Life:
@@ -316,9 +315,20 @@ def _admits(found: object) -> Callable[[Scope], bool] | None:
     if found is None:
         return None
     expected = "a plain function of the ASGI scope that returns True or False, or None"
-    if not callable(found) or is_async(found):
+    if not callable(found) or is_async(found) or not _takes_one(found):
         raise _validate.refuse("show_reasons", found, expected)
     return cast("Callable[[Scope], bool]", found)
+
+
+def _takes_one(function: Callable[..., object]) -> bool:
+    """Whether it can be called with one argument, as far as its signature tells."""
+    try:
+        inspect.signature(function).bind({})
+    except TypeError:
+        return False
+    except ValueError:  # some builtins have none
+        return True
+    return True
 
 
 def _validated_registry(found: object) -> Collector | None:

@@ -9,7 +9,6 @@ beside the app's lifespan, not inside it: the server sees the app's own exceptio
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from healthkit._calls import CALLED_AS
 from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
 from healthkit._duties import Duties
 from healthkit._lifecycle import Event, Lifecycle
+from healthkit._log import logger
 from healthkit._loop import Loop
 from healthkit._model import Component, Kind, Phase, Report, WorkState
 from healthkit._registry import LIFESPAN, Registry
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from healthkit._settings import Settings
-
-logger = logging.getLogger("healthkit")
 
 
 class Life:
@@ -68,7 +66,11 @@ class Life:
         self._app = WorkState.PENDING
         self._keeper = Keeper(self._terminated)
         self._ending: asyncio.Task[None] | None = None
-        self._paused = False
+        #: Whether the drain has waited for as long as it may.
+        self._gave_up = False
+        self._paused: str | None = None
+        #: Whether a server will say when it ends, and with it its loop.
+        self.by_lifespan = False
         self._liveness_failed = False
 
     def __repr__(self) -> str:
@@ -121,16 +123,22 @@ class Life:
             started=self.lifecycle.started,
             warmed=self.lifecycle.warmed,
             liveness_failed=self._liveness_failed,
-            paused=self._paused,
+            paused=self._paused is not None,
             components=(lifespan, *self.duties.components(now)),
             fresh_until=self.duties.fresh_until(now),
         )
 
     # -- start ------------------------------------------------------------------------------------
 
-    def begin(self, registry: Registry) -> None:
-        """Take note of the loop and of what is registered. The app's own start-up comes next."""
-        self._loop = Loop()
+    def begin(self, registry: Registry, *, by_lifespan: bool = True) -> None:
+        """Take note of the loop and of what is registered. The app's own start-up comes next.
+
+        Args:
+            registry: what is registered.
+            by_lifespan: False if a request begins it, because there was no lifespan.
+        """
+        self._loop = Loop(inherit=by_lifespan)
+        self.by_lifespan = by_lifespan
         self._registry = registry
         self.duties = Duties(registry, self._changed, self._proceed)
         self._divert()
@@ -171,10 +179,17 @@ class Life:
 
     # -- conditions -------------------------------------------------------------------------------
 
-    def pause(self, *, paused: bool) -> None:
-        """Take readiness off by hand, or give it back. Safe in any thread."""
-        self._paused = paused
+    def pause(self, reason: str | None) -> bool:
+        """Take readiness off by hand, or give it back; return whether that is a change.
+
+        Safe in any thread.
+
+        Args:
+            reason: why it is taken off; None gives it back.
+        """
+        before, self._paused = self._paused, reason
         self._changed()
+        return before != reason
 
     def fail_liveness(self) -> bool:
         """Ask for a restart; return False if the life is ending anyway. Safe in any thread.
@@ -259,6 +274,7 @@ class Life:
 
     def _log_left(self, left: str) -> None:
         """Say what the drain has not waited for any longer."""
+        self._gave_up = bool(left)
         if left:
             line = "the drain is over after %g s with %s still in flight"
             took = self.now() - self.lifecycle.entered[Phase.DRAINING]
@@ -291,7 +307,7 @@ class Life:
         self._begin_drain()
         if self._ending is not None:
             self._ending.cancel()
-        if not self._keeper.hurried:
+        if not self._keeper.hurried and not self._gave_up:
             await self._land()
         self.abandon()
         await self.duties.ended()

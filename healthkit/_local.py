@@ -151,6 +151,9 @@ class LocalCheck(ABC):
         about: what its repr says beside them.
     """
 
+    #: Seconds that a call takes when all is well: its timeout must be longer.
+    takes: float = 0.0
+
     def __init__(self, name: str, band: Hysteresis, about: str = "") -> None:
         self.__name__ = name
         self._band = band

@@ -14,14 +14,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+
+#: Seconds that two looks at one clock may differ by.
+SAME_TIME: Final = 1.0
 
 
 class Loop:
@@ -31,7 +36,14 @@ class Loop:
         ConfigError: no asyncio loop is running.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, inherit: bool = True) -> None:
+        """Take note of it.
+
+        Args:
+            inherit: whether tasks see the context variables of whoever starts them. Not those of a
+                request that happens to be the first: its trace and its user would be every check's.
+        """
+        self._inherit = inherit
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError as exc:
@@ -39,14 +51,15 @@ class Loop:
             raise ConfigError(f"{message}; trio is not supported") from exc
         self._thread = threading.get_ident()
         #: The loop's monotonic clock, in seconds. Safe in any thread. asyncio's own method calls
-        #: `time.monotonic` and nothing else: whoever asks at each request can do so directly.
+        #: `time.monotonic` and nothing else; uvloop's is the same clock, cut to the millisecond in
+        #: which the loop woke up. So it is asked directly, at each request and for durations.
         self.clock: Callable[[], float] = (
             time.monotonic if _keeps_real_time(self._loop) else self._loop.time
         )
 
     def now(self) -> float:
         """Return what the clock says. Safe in any thread."""
-        return self._loop.time()
+        return self.clock()
 
     def is_mine(self) -> bool:
         """Whether the caller runs in the loop's own thread."""
@@ -74,12 +87,19 @@ class Loop:
 
     def spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         """Start `work` as a task. The caller keeps the reference, and owns its end."""
-        return self._loop.create_task(work, name=f"healthkit {name}")
+        context = None if self._inherit else contextvars.Context()
+        return self._loop.create_task(work, name=f"healthkit {name}", context=context)
 
 
 def _keeps_real_time(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether the loop's clock is CPython's: Lib/asyncio/base_events.py, BaseEventLoop.time."""
-    return type(loop).time is asyncio.BaseEventLoop.time
+    """Whether the loop's clock is the system's monotonic one, and not a test's own.
+
+    CPython's is (Lib/asyncio/base_events.py, BaseEventLoop.time); so is that of a loop that is no
+    `BaseEventLoop`, if it tells the same time.
+    """
+    if isinstance(loop, asyncio.BaseEventLoop):
+        return type(loop).time is asyncio.BaseEventLoop.time
+    return abs(loop.time() - time.monotonic()) < SAME_TIME
 
 
 class Tasks:
@@ -88,19 +108,23 @@ class Tasks:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
+        self._cancelled = False
 
     def __repr__(self) -> str:
         return f"<Tasks {len(self._tasks)}>"
 
-    def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        """Start `work` as a task that is kept until it ends."""
+    def start(self, work: Coroutine[object, object, None], name: str) -> None:
+        """Start `work` as a task that is kept until it ends; nothing after `cancel`."""
+        if self._cancelled:
+            work.close()
+            return
         task = self._loop.spawn(work, name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
     def cancel(self) -> None:
-        """Ask all tasks to end. Safe in any thread; never blocks."""
+        """Ask all tasks to end, and start no more. Safe in any thread; never blocks."""
+        self._cancelled = True
         for task in tuple(self._tasks):
             self._loop.soon(task.cancel)
 

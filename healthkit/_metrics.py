@@ -8,13 +8,14 @@ Imported only where metrics are asked for: `prometheus_client` takes 20 ms to im
 
 from __future__ import annotations
 
-import logging
+import re
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
 from healthkit._desk import Desk
+from healthkit._log import logger
 from healthkit._model import CheckState, Kind, Phase, WorkState
 from healthkit._question import accept_of
 from healthkit._render import OK, complete
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from healthkit._model import Component
     from healthkit._render import Answer
 
-logger = logging.getLogger("healthkit")
-
 SERVER_ERROR: Final = 500
+
+#: What a Content-Type may look like here.
+CLEAN: Final = re.compile(r"[A-Za-z0-9/+.;=_ -]{1,150}")
 
 
 class Metrics:
@@ -98,7 +100,7 @@ def _checks(checks: list[Component]) -> Iterator[Metric]:
     age = _family("check_age_seconds", "Seconds since a check's last success or failure.", "check")
     duration = _family("check_duration_seconds", "How long a check's last run took.", "check")
     runs = CounterMetricFamily(
-        "healthkit_check_runs", "Runs of a check that have ended.", labels=("check", "outcome")
+        "healthkit_check_runs", "Runs of a check, by outcome.", labels=("check", "outcome")
     )
     for one in checks:
         for member in CheckState:
@@ -120,14 +122,18 @@ def _work(work: list[Component]) -> Iterator[Metric]:
     required = _family("work_required", "Whether a probe waits for the work.", *labels)
     progress = _family("work_progress_ratio", "How much of the work is done, 0 to 1.", *labels)
     overdue = _family("work_overdue", "Whether the work has missed its deadline.", *labels)
+    attempts = CounterMetricFamily(
+        "healthkit_work_attempts", "How often the work was begun.", labels=labels
+    )
     for one in work:
         for member in WorkState:
             state.add_metric([one.kind, one.name, member], member is one.state)
         required.add_metric([one.kind, one.name], one.required)
         overdue.add_metric([one.kind, one.name], one.overdue)
+        attempts.add_metric([one.kind, one.name], one.attempts)
         if one.progress is not None:
             progress.add_metric([one.kind, one.name], one.progress)
-    return iter((state, required, progress, overdue))
+    return iter((state, required, progress, overdue, attempts))
 
 
 def _drain(life: Life) -> Iterator[Metric]:
@@ -135,7 +141,8 @@ def _drain(life: Life) -> Iterator[Metric]:
     duration = _family("drain_duration_seconds", "How long the drain has been under way.")
     if life.drain_time is not None:
         start.add_metric([], life.drain_time)
-        duration.add_metric([], life.now() - life.lifecycle.entered[Phase.DRAINING])
+        entered = life.lifecycle.entered
+        duration.add_metric([], entered.get(Phase.STOPPED, life.now()) - entered[Phase.DRAINING])
     return iter((start, duration))
 
 
@@ -168,15 +175,19 @@ class MetricsDesk(Desk):
         encode, content_type = _encoder(accept_of(scope))
         try:
             body = encode(self._collector).decode()
-        except Exception:
+        except Exception:  # noqa: BLE001  # a registry's collectors are the user's code
             logger.exception("a collector of metrics failed")
             return complete(SERVER_ERROR, "a collector failed, see the log\n")
         return complete(OK, body, content_type=content_type.encode("latin-1"))
 
 
 def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
-    """Choose as prometheus_client does; what it can't read gets the text format."""
+    """Choose as prometheus_client does; what it can't read gets the text format.
+
+    It repeats the client's version in the Content-Type, with whatever stands in it.
+    """
     try:
-        return choose_encoder(accept)
+        encode, content_type = choose_encoder(accept)
+        return (encode, content_type) if CLEAN.fullmatch(content_type) else choose_encoder("")
     except Exception:  # noqa: BLE001  # a client's header must not become a 500
         return choose_encoder("")

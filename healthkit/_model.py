@@ -100,6 +100,8 @@ class Component:
     note: str = ""
     #: Work that has missed its deadline, or a run that does not end: a symptom, no state.
     overdue: bool = False
+    #: How often work was attempted, the present attempt included.
+    attempts: int = 0
     #: How much of the work is done, from 0 to 1; None if it does not say.
     progress: float | None = None
     #: Seconds since the last success or failure of a check; None before the first.

@@ -21,6 +21,10 @@ JSON_NAMES: Final = frozenset({"application/health+json", "application/json"})
 #: lines there are: to find this one in the list is one step, which is done for each probe.
 ANYTHING: Final = (b"accept", b"*/*")
 
+#: Bytes of a query or an Accept header. A longer one is not read: 64 KiB take 18 ms, and anybody
+#: may ask.
+LONGEST: Final = 4_096
+
 #: By these it asks for text; what it likes better, it gets.
 TEXT_NAMES: Final = frozenset({"text/plain", "text/*"})
 
@@ -45,9 +49,11 @@ def question_of(scope: Scope) -> Question:
     may come often, and whatever else there is is not looked at.
     """
     json = ANYTHING not in scope["headers"] and _prefers_json(accept_of(scope))
-    if not json and not scope.get("query_string"):
+    asked: bytes = scope.get("query_string", b"")
+    if not json and not asked:
         return ORDINARY
-    query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    readable = asked.decode("latin-1") if len(asked) <= LONGEST else ""
+    query = parse_qsl(readable, keep_blank_values=True)
     exclude = tuple(dict.fromkeys(value for key, value in query if key == "exclude"))
     if json:
         return Question(Form.JSON, exclude)
@@ -56,9 +62,9 @@ def question_of(scope: Scope) -> Question:
 
 
 def accept_of(scope: Scope) -> str:
-    """Return the request's Accept header, joined; empty if there is none."""
-    values = [value for name, value in scope["headers"] if name == b"accept"]
-    return b",".join(values).decode("latin-1")
+    """Return the request's Accept header, joined; empty if there is none, or far too much."""
+    accept = b",".join([value for name, value in scope["headers"] if name == b"accept"])
+    return accept.decode("latin-1") if len(accept) <= LONGEST else ""
 
 
 def _prefers_json(accept: str) -> bool:

@@ -7,10 +7,11 @@ nothing.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, Final, TypeVar, overload
 
 from healthkit import _validate
 from healthkit._checks import Check, longest_cycle
+from healthkit._local import LocalCheck
 from healthkit._model import Kind
 from healthkit._registry import OFFERED, Registry, arguments, name_of
 from healthkit._warmup import Work
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     _Function = TypeVar("_Function", bound=Callable[..., object])
+    #: What is called without arguments.
+    _Plain = TypeVar("_Plain", bound=Callable[[], object])
+
+
+#: Seconds. More often than that is a slip of the unit, and a load by itself.
+SHORTEST_INTERVAL: Final = 0.01
 
 
 class _Missing(Enum):
@@ -175,7 +182,7 @@ class Registrar:
     @overload
     def check(
         self,
-        function: _Function,
+        function: _Plain,
         /,
         *,
         name: str | None = None,
@@ -186,7 +193,7 @@ class Registrar:
         required: bool = True,
         max_age: float | None = None,
         unknown: type[BaseException] | tuple[type[BaseException], ...] = (),
-    ) -> _Function: ...
+    ) -> _Plain: ...
 
     @overload
     def check(
@@ -201,11 +208,11 @@ class Registrar:
         required: bool = True,
         max_age: float | None = None,
         unknown: type[BaseException] | tuple[type[BaseException], ...] = (),
-    ) -> Callable[[_Function], _Function]: ...
+    ) -> Callable[[_Plain], _Plain]: ...
 
     def check(  # noqa: PLR0913  # a check's parameters; all by keyword
         self,
-        function: _Function | _Missing = _Missing.MISSING,
+        function: _Plain | _Missing = _Missing.MISSING,
         /,
         *,
         name: str | None = None,
@@ -216,7 +223,7 @@ class Registrar:
         required: bool = True,
         max_age: float | None = None,
         unknown: type[BaseException] | tuple[type[BaseException], ...] = (),
-    ) -> _Function | Callable[[_Function], _Function]:
+    ) -> _Plain | Callable[[_Plain], _Plain]:
         """Register a background check for readiness. Decorator or plain call.
 
         It runs by its own interval and never inside a probe. Returning is success; ``False``,
@@ -228,7 +235,7 @@ class Registrar:
             function: what to run, without arguments.
             name: for answers and the log; the function's own by default.
             interval: seconds from the end of a run to the start of the next, a tenth more or less;
-                10. The first run is immediate.
+                10, at least 0.01. The first run is immediate.
             timeout: seconds for one run; 0.8, to fit the kubelet's ``timeoutSeconds: 1``. A run
                 that is late has failed at once; the next waits until it has ended.
             failure_threshold: how many failures in a row make it fail, 1 to 1000; 1, because the
@@ -249,10 +256,10 @@ class Registrar:
             ConfigError: a parameter is wrong or the name is taken.
         """
 
-        def register(function: _Function) -> _Function:
+        def register(function: _Plain) -> _Plain:
             arguments("check", function, ())
-            checked_interval = _validate.seconds("check interval", interval, zero=False)
-            checked_timeout = _validate.seconds("check timeout", timeout, zero=False)
+            checked_interval = _interval(interval)
+            checked_timeout = _timeout(timeout, function)
             check = Check(
                 name=name_of("check", function, name),
                 function=function,
@@ -270,18 +277,18 @@ class Registrar:
         return register if isinstance(function, _Missing) else register(function)
 
     @overload
-    def on_drain(self, function: _Function, /, *, name: str | None = None) -> _Function: ...
+    def on_drain(self, function: _Plain, /, *, name: str | None = None) -> _Plain: ...
 
     @overload
-    def on_drain(self, /, *, name: str | None = None) -> Callable[[_Function], _Function]: ...
+    def on_drain(self, /, *, name: str | None = None) -> Callable[[_Plain], _Plain]: ...
 
     def on_drain(
         self,
-        function: _Function | _Missing = _Missing.MISSING,
+        function: _Plain | _Missing = _Missing.MISSING,
         /,
         *,
         name: str | None = None,
-    ) -> _Function | Callable[[_Function], _Function]:
+    ) -> _Plain | Callable[[_Plain], _Plain]:
         """Register a function to call when a drain begins. Decorator or plain call.
 
         Called once per life without arguments, beside the serving; the drain waits for it like for
@@ -295,7 +302,7 @@ class Registrar:
             ConfigError: it is no function without required arguments.
         """
 
-        def register(function: _Function) -> _Function:
+        def register(function: _Plain) -> _Plain:
             arguments("on_drain", function, ())
             callback = (name_of("on_drain", function, name), function)
             self._open_registry().callbacks.append(callback)
@@ -307,6 +314,21 @@ class Registrar:
 def _optional(what: str, value: object) -> float | None:
     """Return `value` as seconds above 0, or None for no limit."""
     return None if value is None else _validate.seconds(what, value, zero=False)
+
+
+def _interval(value: object) -> float:
+    checked = _validate.seconds("check interval", value, zero=False)
+    if checked < SHORTEST_INTERVAL:
+        raise _validate.refuse("check interval", value, f"{SHORTEST_INTERVAL:g} s or more")
+    return checked
+
+
+def _timeout(value: object, function: object) -> float:
+    checked = _validate.seconds("check timeout", value, zero=False)
+    if isinstance(function, LocalCheck) and checked <= function.takes:
+        expected = f"more than {function.takes:g} s, which {function!r} takes by itself"
+        raise _validate.refuse("check timeout", value, expected)
+    return checked
 
 
 def _threshold(what: str, value: object) -> int:

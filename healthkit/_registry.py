@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from healthkit import _validate
 from healthkit._checks import Check
-from healthkit._local import LocalCheck
 from healthkit._model import Kind
 from healthkit.errors import ConfigError
 
@@ -49,12 +48,12 @@ class Registry:
     )
 
     def copy(self) -> Registry:
-        """Return a registry that grows independently of this one, for a life of its own."""
+        """Return a registry that grows independently of this one."""
         return replace(
             self,
             startups=list(self.startups),
             warmups=list(self.warmups),
-            checks=[_fresh(check) for check in self.checks],
+            checks=list(self.checks),
             callbacks=list(self.callbacks),
         )
 
@@ -72,13 +71,6 @@ class Registry:
             self.checks.append(item)
         else:
             (self.startups if item.kind is Kind.STARTUP else self.warmups).append(item)
-
-
-def _fresh(check: Check) -> Check:
-    """Return the check without what its function remembers of an earlier life."""
-    if isinstance(check.function, LocalCheck):
-        return replace(check, function=check.function.fresh())
-    return check
 
 
 def name_of(what: str, function: object, given: str | None) -> str:

@@ -26,18 +26,17 @@ In a forked child the handler is put back: the child's SIGTERM is none of the ap
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from healthkit._log import logger
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-
-logger = logging.getLogger("healthkit")
 
 #: Signals this close to the first are one, in seconds: a shell, a supervisor or a container runtime
 #: that signals the process group delivers two within milliseconds.

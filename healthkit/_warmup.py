@@ -6,13 +6,13 @@ failure is final; a warm-up is tried until it succeeds.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from healthkit._calls import reason_of
+from healthkit._calls import reason_of, trace_of
+from healthkit._log import logger
 from healthkit._model import Component, Kind, WorkState
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from healthkit._calls import Call, Calls
-
-logger = logging.getLogger("healthkit")
 
 #: Seconds before the second attempt, at most; doubled for each one after.
 FIRST_RETRY: Final = 1.0
@@ -127,6 +125,7 @@ class WorkRun:
         #: Why the last attempt failed, while the work is not done. May hold a secret.
         self.reason: str | None = None
         self._overdue = False
+        self._attempt = 0
         self._changed = changed
         self._ended = ended
 
@@ -144,18 +143,24 @@ class WorkRun:
             kind=self.work.kind,
             state=self.state,
             required=self.work.required,
-            note="" if done else str(self.progress),
+            note="" if done else self._note(),
             overdue=self._overdue and not done,
             progress=1.0 if done else self.progress.ratio,
+            attempts=self._attempt,
         )
+
+    def _note(self) -> str:
+        """Say how far it is, and what is not as it should be: ``41 % (attempt 3, overdue)``."""
+        again = [f"attempt {self._attempt}"] if self._attempt > 1 else []
+        odd = ", ".join([*again, *(["overdue"] if self._overdue else [])])
+        return " ".join(filter(None, [str(self.progress), f"({odd})" if odd else ""]))
 
     async def run(self, calls: Calls, state: object, rng: random.Random) -> None:
         """Attempt the work until it is done or has failed for good."""
         arguments = (self.progress, state)[: self.work.takes]
         delays = backoff(rng)
-        attempt = 0
         while True:
-            attempt += 1
+            self._attempt += 1
             self.progress.reset()
             kind, name = self.work.kind, self.work.name
             call = calls.start(self.work.function, *arguments, kind=kind, name=name)
@@ -164,10 +169,10 @@ class WorkRun:
             if failure is None:
                 self._end(WorkState.DONE)
                 return
-            if attempt == self.work.attempts:
+            if self._attempt == self.work.attempts:
                 self._end(WorkState.FAILED, failure)
                 return
-            await self._retry(call, failure, attempt, next(delays))
+            await self._retry(call, failure, next(delays))
 
     async def watch_deadline(self) -> None:
         """Log an error, once, if the work is not done when its deadline passes."""
@@ -190,11 +195,12 @@ class WorkRun:
             logger.error(line, self.work.kind, name, exc_info=failure, extra=self._extra())
         self._ended()
 
-    async def _retry(self, call: Call, why: BaseException, attempt: int, delay: float) -> None:
+    async def _retry(self, call: Call, why: BaseException, delay: float) -> None:
         """Wait before the next attempt. It never starts while the last one still runs."""
-        line = "%s %s: attempt %d failed; the next one in %.1f s"
-        kind, name = self.work.kind, self.work.name
-        logger.warning(line, kind, name, attempt, delay, exc_info=why, extra=self._extra())
+        line = "%s %s: attempt %d failed; the next one in %.1f s: %s"
+        kind, name, attempt = self.work.kind, self.work.name, self._attempt
+        arguments = (kind, name, attempt, delay, self.reason)
+        logger.warning(line, *arguments, exc_info=trace_of(why), extra=self._extra())
         if not call.ended.is_set():
             line = "%s %s: attempt %d does not end; the next one has to wait for it"
             logger.warning(line, kind, name, attempt, extra=self._extra())
@@ -203,4 +209,10 @@ class WorkRun:
 
     def _extra(self) -> dict[str, object]:
         """Return the structured fields of every log record about this work."""
-        return {"work": self.work.name, "kind": self.work.kind, "work_state": str(self.state)}
+        return {
+            "work": self.work.name,
+            "kind": str(self.work.kind),
+            "work_state": str(self.state),
+            "overdue": self._overdue and self.state is not WorkState.DONE,
+            "reason": self.reason,
+        }

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, final
 from healthkit import _validate
 from healthkit._drain import Detour
 from healthkit._health import Health
+from healthkit._log import logger
 from healthkit._model import Probe
 from healthkit.errors import ConfigError
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from healthkit._life import Life
     from healthkit._render import Answer
-
-logger = logging.getLogger("healthkit")
 
 _CLOSE = (b"connection", b"close")
 
@@ -90,13 +89,14 @@ class HealthMiddleware:
                 await send({"type": "http.response.start", "status": status, "headers": [*headers]})
                 await send({"type": "http.response.body", "body": body})
                 return
-            await self._probed(scope, send)
-            return
-        try:
-            below = self._below in path or scope["root_path"]
-        except KeyError:  # it is optional, though every server has it
-            below = False
-        if below and await self._probed(scope, send):
+            special = True
+        else:
+            try:
+                special = self._below in path or scope["root_path"]
+            except KeyError:  # it is optional, though every server has it
+                special = False
+        if special and (answer := self._answer(scope)) is not None:
+            await self._reply(answer, scope, send)
             return
         flight = self._health.life.flight
         if flight.detour is not None:
@@ -110,12 +110,12 @@ class HealthMiddleware:
             if flight.landing is not None:
                 flight.left()
 
-    async def _probed(self, scope: Scope, send: Send) -> bool:
-        """Answer what has to be looked at; return whether there was a probe."""
-        answer = self._answer(scope)
-        if answer is not None:
-            await _send_answer(answer, scope, send, close=self._closes(scope))
-        return answer is not None
+    async def _reply(self, answer: Answer, scope: Scope, send: Send) -> None:
+        """Send `answer` in fresh objects: what an outer middleware does to them ends with them."""
+        headers = [*answer.headers, _CLOSE] if self._closes(scope) else [*answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
 
     def _answer(self, scope: Scope) -> Answer | None:
         """Answer a probe, with or without the root path; None if it is the app's to answer."""
@@ -135,8 +135,7 @@ class HealthMiddleware:
         self._health.begin_without_lifespan()
         flight = self._health.life.flight
         if flight.detour is Detour.REJECT:
-            answer = self._answering.plain(Probe.STARTUP)
-            await _send_answer(answer, scope, send, close=False)
+            await self._reply(self._answering.plain(Probe.STARTUP), scope, send)
             return
         flight.count += 1
         try:
@@ -171,14 +170,6 @@ def _refuse_others(app: object, health: object) -> None:
         raise _validate.refuse("HealthMiddleware health", health, "a Health, made by Health()")
     if not callable(app):
         raise _validate.refuse("HealthMiddleware app", app, "an ASGI 3 app")
-
-
-async def _send_answer(answer: Answer, scope: Scope, send: Send, *, close: bool) -> None:
-    """Send `answer` in fresh objects: what an outer middleware does to them ends with them."""
-    headers = [*answer.headers, _CLOSE] if close else list(answer.headers)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    body = b"" if scope["method"] == "HEAD" else answer.body
-    await send({"type": "http.response.body", "body": body})
 
 
 def _closing(send: Send) -> Send:

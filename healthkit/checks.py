@@ -97,6 +97,7 @@ class EventLoopLag(_local.LocalCheck):
         length = valid("EventLoopLag window", window, least=STEP)
         super().__init__("event_loop_lag", band, f"window={length:g} s")
         self._looks = round(length / STEP)
+        self.takes = length
 
     async def __call__(self) -> None:
         """Measure for the time of the window.

@@ -33,6 +33,7 @@ FAMILIES: Final = {
     "healthkit_work_required": "gauge",
     "healthkit_work_progress_ratio": "gauge",
     "healthkit_work_overdue": "gauge",
+    "healthkit_work_attempts": "counter",
     "healthkit_requests_in_flight": "gauge",
     "healthkit_holds_in_flight": "gauge",
     "healthkit_drain_start_time_seconds": "gauge",

@@ -330,6 +330,32 @@ async def test_what_is_no_probe_is_not_counted() -> None:
         assert given == [{200: 0, 503: 0}] * 4
 
 
+@pytest.mark.parametrize("question", [{}, {"query_string": b"verbose"}, {"headers": JSON}])
+async def test_one_component_is_not_counted(question: dict[str, object]) -> None:
+    """It is no answer of the probe, whatever it is: a person's 503 or 404 alarms nobody."""
+    health = Health()
+    health.check(passing, name="cache")
+    health.check(failing, name="db", required=False)
+    app = HealthMiddleware(plain_app, health=health)
+    async with lifespan_of(app):
+        await anyio.sleep(1)
+        seen = {
+            (
+                await ask(
+                    app, f"{prefix}/readyz/{name}", root_path=prefix, method=method, **question
+                )
+            ).status
+            for prefix in ("", "/api")
+            for name in ("cache", "db", "nobody")
+            for method in ("GET", "HEAD", "POST")
+        }
+        assert seen == {200, 404, 405, 503}
+        given = [desk.counts() for desk in health.answering.desks.values()]
+        assert given == [{200: 0, 503: 0}] * 4
+        await ask(app, "/readyz", **question)
+        assert health.answering.desks[Probe.READY].counts() == {200: 1, 503: 0}
+
+
 # -- who reads reasons ----------------------------------------------------------------------------
 
 
@@ -446,10 +472,29 @@ async def test_a_broken_predicate_admits_nobody(
             answer = await ask(app, "/readyz", query_string=b"verbose")
             assert answer.text.splitlines()[1] == "[-]db failed: reason withheld"
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert [record.message.partition(":")[0] for record in errors] == [
-        "show_reasons returned neither True nor False"
+    did = "raised an exception" if admits is _raises else "returned neither True nor False"
+    assert [record.message for record in errors] == [
+        f"show_reasons {did}: whoever it does that for is shown no reasons"
     ]
     assert (errors[0].exc_info is not None) == (admits is _raises)
+
+
+async def test_a_predicate_that_breaks_for_one_still_admits_another() -> None:
+    """Only whom it breaks for is a stranger."""
+
+    def admits(scope: Scope) -> bool:
+        if scope["client"] != "admin":
+            raise LookupError
+        return True
+
+    health = Health(show_reasons=admits)
+    health.check(failing, name="db")
+    app = HealthMiddleware(plain_app, health=health)
+    async with lifespan_of(app):
+        await anyio.sleep(1)
+        for client in ("stranger", "admin", "stranger"):
+            answer = await ask(app, "/readyz", query_string=b"verbose", client=client)
+            assert ("hunter2" in answer.text) == (client == "admin")
 
 
 @pytest.mark.parametrize(
@@ -461,6 +506,53 @@ def test_what_is_no_plain_function_is_refused(admits: object) -> None:
     """At once: a coroutine would be true of everybody."""
     with pytest.raises(ConfigError, match="^show_reasons=.*: expected a plain function of the"):
         Health(show_reasons=cast("Callable[[Scope], bool]", admits))
+
+
+def _of_nothing() -> bool:
+    return True
+
+
+def _of_two(_: Scope, other: object) -> bool:
+    return bool(other)
+
+
+class _Guard:
+    """Decides as an object, or by a method."""
+
+    def __call__(self, scope: Scope) -> bool:
+        return self.admits(scope)
+
+    def admits(self, _: Scope, *, strict: bool = False) -> bool:
+        """Admit everybody, unless it is strict."""
+        return not strict
+
+
+@pytest.mark.parametrize(
+    ("admits", "line"),
+    [
+        (_of_nothing, "^show_reasons=.*: expected a plain function of the ASGI scope"),
+        (functools.partial(_everybody, {}), "^show_reasons=.*: expected a plain function of the"),
+        (_of_two, "^show_reasons=.*_of_two.*: expected a plain function of the ASGI scope"),
+    ],
+    ids=["no argument", "none left", "two"],
+)
+def test_a_predicate_takes_the_scope_and_needs_nothing_else(admits: object, line: str) -> None:
+    """Seen when the app is built, not when somebody asks for reasons."""
+    with pytest.raises(ConfigError, match=line):
+        Health(show_reasons=cast("Callable[[Scope], bool]", admits))
+
+
+@pytest.mark.parametrize(
+    "admits",
+    [_everybody, _Guard(), _Guard().admits, functools.partial(_of_two, other=1)],
+    ids=["function", "object", "method", "partial"],
+)
+async def test_a_predicate_may_be_anything_that_takes_the_scope(
+    admits: Callable[[Scope], bool],
+) -> None:
+    """What it has a default for, or is bound, it does not need."""
+    answer = await _read(Health(show_reasons=admits), "/readyz", query_string=b"verbose")
+    assert "hunter2" in answer.text
 
 
 # -- leaving out ----------------------------------------------------------------------------------

@@ -344,9 +344,15 @@ async def test_unknown_is_no_result() -> None:
 
 
 async def test_the_duration_of_a_run_under_way_is_what_it_has_taken() -> None:
-    """A check that was late took its timeout at least."""
+    """A check that was late took its timeout at least; at its end it is known what it took."""
     watched = Watched(Check("db", partial(stubbornly, 5)))
-    assert (await watched.run_for(1)).duration == pytest.approx(0.8)
+    async with watched.running():
+        await anyio.sleep(4.9)
+        assert watched.component.duration == pytest.approx(0.8)
+        changes = watched.changes
+        await anyio.sleep(0.2)
+        assert watched.component.duration == pytest.approx(5)
+        assert watched.changes == changes + 1
 
 
 async def test_a_reason_lasts_until_the_check_passes() -> None:
@@ -373,28 +379,42 @@ async def test_each_run_may_make_another_answer() -> None:
 
 
 async def test_a_change_is_logged_once(diary: Diary) -> None:
-    """One line per change with the exception, none for a run that changes nothing."""
+    """One line per change with the reason, none for a run that changes nothing."""
     bug = ValueError("hunter2")
     watched = Watched(Check("db", scripted(None, None, bug, bug, None, None)))
     await watched.run_for(100)
     assert diary.entries == [
         (0, "check db passes"),
-        (20, "check db fails"),
+        (20, "check db fails: ValueError: hunter2"),
         (40, "check db passes"),
     ]
     levels = [record.levelno for record in diary.records]
     assert levels == [logging.INFO, logging.WARNING, logging.INFO]
-    shown = [record.exc_info and record.exc_info[1] for record in diary.records]
-    assert shown == [None, bug, None]
+
+
+@pytest.mark.parametrize("unknown", [(), (ValueError,)], ids=["failure", "unknown"])
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG], ids=logging.getLevelName)
+async def test_the_traceback_is_for_whoever_debugs(
+    unknown: tuple[type[BaseException], ...], level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line has its reason in itself, which is enough for everybody else."""
+    caplog.set_level(level, "healthkit")
+    bug = ValueError("bug")
+    await Watched(Check("db", scripted(None, bug, bug), unknown=unknown)).run_for(25)
+    about = [record for record in caplog.records if "ValueError: bug" in record.message]
+    assert len(about) == (1 if level == logging.INFO else 2)
+    shown = [record.exc_info and record.exc_info[1] for record in about]
+    assert shown == ([None] if level == logging.INFO else [bug, bug])
+    assert [record for record in caplog.records if record.exc_info and record not in about] == []
 
 
 async def test_a_change_has_structured_fields(diary: Diary) -> None:
     """For whoever reads the log by machine."""
     await Watched(Check("db", scripted(None, DOWN))).run_for(15)
-    fields = ("check", "state_before", "state", "outcome", "required")
+    fields = ("check", "state_before", "state", "outcome", "required", "hanging", "reason")
     assert [tuple(record.__dict__[name] for name in fields) for record in diary.records] == [
-        ("db", "pending", "passing", "success", True),
-        ("db", "passing", "failing", "failure", True),
+        ("db", "pending", "passing", "success", True, False, None),
+        ("db", "passing", "failing", "failure", True, False, "down"),
     ]
 
 
@@ -404,10 +424,10 @@ async def test_a_change_is_logged_when_its_threshold_is_reached(diary: Diary) ->
     await Watched(Check("db", scripted(None, DOWN), failure_threshold=3)).run_for(45)
     assert diary.entries == [
         (0, "check db passes"),
-        (10, "check db: a failure; it stays passing"),
-        (20, "check db: a failure; it stays passing"),
-        (30, "check db fails"),
-        (40, "check db: a failure; it stays failing"),
+        (10, "check db: a failure; it stays passing: down"),
+        (20, "check db: a failure; it stays passing: down"),
+        (30, "check db fails: down"),
+        (40, "check db: a failure; it stays failing: down"),
     ]
 
 
@@ -417,22 +437,36 @@ async def test_an_optional_check_says_that_it_is(diary: Diary) -> None:
     await Watched(check).run_for(45)
     assert [line for _, line in diary.entries] == [
         "check db passes",
-        "check db fails, and is not required",
-        "check db: unknown, the diagnosis broke; it stays failing",
-        "check db is stale: its last result is too old, and is not required",
+        "check db fails, and is not required: down",
+        "check db: unknown, the diagnosis broke; it stays failing: OSError",
+        "check db is stale: no result for too long, and is not required",
+        "check db: unknown, the diagnosis broke; it stays stale: OSError",
     ]
     assert not any(record.__dict__["required"] for record in diary.records)
 
 
-async def test_a_diagnosis_that_breaks_is_logged_once_in_a_row(diary: Diary) -> None:
-    """And once more when it breaks again after a result."""
-    bug = OSError()
-    script = scripted(None, bug, bug, None, bug, None)
-    await Watched(Check("db", script, max_age=60, unknown=(OSError,))).run_for(55)
-    line = "check db: unknown, the diagnosis broke; it stays passing"
-    assert diary.entries == [(0, "check db passes"), (10, line), (40, line)]
-    record = diary.records[1]
-    assert (record.levelno, record.__dict__["outcome"]) == (logging.WARNING, "unknown")
+async def test_a_diagnosis_that_breaks_is_logged_once_in_each_state(diary: Diary) -> None:
+    """A result that changes nothing begins no new count: a flaky one does not fill the log."""
+    diary.setLevel(logging.DEBUG)
+    bug = OSError("bug")
+    script = scripted(None, bug, bug, None, bug, DOWN, bug, bug, DOWN, bug, None, bug)
+    await Watched(Check("db", script, max_age=60, unknown=(OSError,))).run_for(115)
+    about = [
+        (at, record.levelname, line.removeprefix("check db: unknown, the diagnosis broke; "))
+        for (at, line), record in zip(diary.entries, diary.records, strict=True)
+        if "unknown" in line
+    ]
+    assert about == [
+        (10, "WARNING", "it stays passing: OSError: bug"),
+        (20, "DEBUG", "it stays passing: OSError: bug"),
+        (40, "DEBUG", "it stays passing: OSError: bug"),
+        (60, "WARNING", "it stays failing: OSError: bug"),
+        (70, "DEBUG", "it stays failing: OSError: bug"),
+        (90, "DEBUG", "it stays failing: OSError: bug"),
+        (110, "WARNING", "it stays passing: OSError: bug"),
+    ]
+    fields = diary.records[1].__dict__
+    assert (fields["outcome"], fields["reason"]) == ("unknown", "OSError: bug")
 
 
 # -- what grows too old ---------------------------------------------------------------------------
@@ -451,18 +485,44 @@ async def test_endless_unknowns_grow_stale(diary: Diary) -> None:
         assert watched.state() is CheckState.PASSING
     assert diary.entries == [
         (0, "check db passes"),
-        (10, "check db: unknown, the diagnosis broke; it stays passing"),
-        (20.8, "check db is stale: its last result is too old"),
+        (10, "check db: unknown, the diagnosis broke; it stays passing: OSError"),
+        (20.8, "check db is stale: no result for too long"),
+        (30, "check db: unknown, the diagnosis broke; it stays stale: OSError"),
         (50, "check db passes"),
     ]
     stale = diary.records[2]
     assert (stale.levelno, stale.exc_info) == (logging.WARNING, None)
     assert (stale.__dict__["state_before"], stale.__dict__["state"]) == ("passing", "stale")
-    assert diary.records[3].__dict__["state_before"] == "stale"
+    assert diary.records[4].__dict__["state_before"] == "stale"
+
+
+async def test_a_check_without_any_result_grows_stale(diary: Diary) -> None:
+    """`max_age` after its first run began: a diagnosis that never worked is told like one lost."""
+    script = [*[OSError()] * 4, None]
+    watched = Watched(Check("db", scripted(*script), success_threshold=2, unknown=(OSError,)))
+    assert watched.watch.fresh_until == math.inf
+    await anyio.sleep(100)
+    assert watched.state() is CheckState.PENDING
+    async with watched.running():
+        await anyio.sleep(20.79)
+        assert (watched.state(), watched.component.age) == (CheckState.PENDING, None)
+        await anyio.sleep(0.02)
+        assert (watched.state(), watched.component.age) == (CheckState.STALE, None)
+        await anyio.sleep(20)
+        assert watched.state() is CheckState.PENDING
+        await anyio.sleep(10)
+        assert watched.state() is CheckState.PASSING
+    assert diary.entries == [
+        (100, "check db: unknown, the diagnosis broke; it stays pending: OSError"),
+        (120.8, "check db is stale: no result for too long"),
+        (130, "check db: unknown, the diagnosis broke; it stays stale: OSError"),
+        (140, "check db is pending"),
+        (150, "check db passes"),
+    ]
 
 
 async def test_a_hanging_run_is_told_and_grows_stale(diary: Diary) -> None:
-    """Late at its timeout, hanging an interval later, stale with `max_age`, each said once."""
+    """Hanging from its timeout on; an interval later the log says so; stale with `max_age`."""
     hangs = iter([False, True, False])
 
     async def function() -> None:
@@ -471,35 +531,78 @@ async def test_a_hanging_run_is_told_and_grows_stale(diary: Diary) -> None:
 
     watched = Watched(Check("db", function))
     async with watched.running():
-        await anyio.sleep(20.7)
+        await anyio.sleep(10.7)
         assert (watched.component.note, watched.component.overdue) == ("", False)
         await anyio.sleep(0.2)
         assert (watched.component.note, watched.component.overdue) == ("hanging", True)
+        assert watched.component.duration == pytest.approx(0.8)
         assert repr(watched.watch) == "<CheckWatch db <Tally failing failure x1> hanging>"
         changes = watched.changes
-        await anyio.sleep(89)
+        await anyio.sleep(99)
         assert (watched.state(), watched.changes) == (CheckState.STALE, changes)
+        assert (watched.component.note, watched.component.overdue) == ("hanging", True)
         await anyio.sleep(1)
-        assert (watched.component.note, watched.component.overdue) == ("", False)
+        assert (watched.component.note, watched.component.overdue) == ("timed out", False)
+        assert watched.component.duration == pytest.approx(100)
         assert watched.changes == changes + 1
         await anyio.sleep(10)
+        assert (watched.component.note, watched.component.overdue) == ("", False)
     assert diary.entries == [
         (0, "check db passes"),
-        (10.8, "check db fails"),
+        (10.8, "check db fails: no result within 0.8 s"),
         (20.8, "check db hangs: its next run has to wait for the end of this one"),
-        (31.6, "check db is stale: its last result is too old"),
+        (31.6, "check db is stale: no result for too long"),
         (110, "check db hangs no more"),
         (120, "check db passes"),
     ]
     assert diary.records[2].levelno == logging.WARNING
-    assert diary.records[2].__dict__["check"] == "db"
+    fields = ("check", "hanging", "reason")
+    assert [tuple(record.__dict__[name] for name in fields) for record in diary.records] == [
+        ("db", False, None),
+        *[("db", True, "no result within 0.8 s")] * 3,
+        ("db", False, "no result within 0.8 s"),
+        ("db", False, None),
+    ]
 
 
-async def test_a_late_run_that_ends_within_the_interval_does_not_hang(diary: Diary) -> None:
-    """It has failed, and nothing has to wait for it."""
+async def test_a_late_run_that_ends_within_the_interval_is_not_logged(diary: Diary) -> None:
+    """It hangs for a while, and has failed; but nothing has to wait for it."""
     watched = Watched(Check("db", partial(stubbornly, 10.7)))
-    assert (await watched.run_for(20)).note == ""
-    assert diary.entries == [(0.8, "check db fails")]
+    async with watched.running():
+        await anyio.sleep(10.6)
+        assert (watched.component.note, watched.component.overdue) == ("hanging", True)
+        await anyio.sleep(0.2)
+        assert (watched.component.note, watched.component.overdue) == ("timed out", False)
+        await anyio.sleep(5)
+    assert diary.entries == [(0.8, "check db fails: no result within 0.8 s")]
+
+
+async def test_a_late_run_that_obeys_does_not_hang() -> None:
+    """It was cancelled at its timeout, and has ended with that."""
+    component = await Watched(Check("db", anyio.sleep_forever)).run_for(0.9)
+    assert (component.note, component.overdue) == ("timed out", False)
+    assert component.duration == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [None, False, DOWN, OSError(), TimeoutError()],
+    ids=["success", "False", "failure", "unknown", "its own TimeoutError"],
+)
+async def test_timed_out_is_said_of_the_last_run_only(after: object) -> None:
+    """Not when the next one has ended otherwise; nor does it matter whether that is a failure."""
+    runs = iter([anyio.sleep_forever, scripted(after)])
+
+    async def function() -> object:
+        return await next(runs)()
+
+    watched = Watched(Check("db", function, unknown=(OSError,)))
+    async with watched.running():
+        await anyio.sleep(10)
+        assert watched.component.note == "timed out"
+        await anyio.sleep(5)
+        assert sum(watched.component.runs.values()) == 2
+        assert watched.component.note == ""
 
 
 async def test_a_check_in_time_never_grows_stale(diary: Diary) -> None:
@@ -552,7 +655,7 @@ async def test_a_process_that_was_suspended_runs_each_check_once(diary: Diary, h
         assert len(began) == 3
     assert [line for _, line in diary.entries] == [
         "check db passes",
-        "check db is stale: its last result is too old",
+        "check db is stale: no result for too long",
         "check db passes",
     ]
 
@@ -606,7 +709,8 @@ def _obvious_state(
 ) -> CheckState:
     """Find the state in everything that has happened until `moment`."""
     results = [(at, o) for at, o in events if at <= moment and o is not Outcome.UNKNOWN]
-    if results and moment >= results[-1][0] + check.max_age:
+    since = results[-1][0] if results else 0.0
+    if moment >= since + check.max_age:
         return CheckState.STALE
     state = CheckState.PENDING
     begins = 0

@@ -214,15 +214,6 @@ def test_counts_are_exact_when_emptied_and_filled_again() -> None:
         assert desk.counts() == expected
 
 
-def test_what_is_noted_is_counted_by_its_code() -> None:
-    """Also one that a probe itself never gives."""
-    desk, _ = a_desk()
-    assert desk.note(NOT_FOUND) is NOT_FOUND
-    desk.note(NOT_FOUND)
-    desk.note(BAD)
-    assert desk.counts() == {200: 0, 503: 1, 404: 2}
-
-
 def test_the_counts_are_the_caller_s_own() -> None:
     """What is done to them changes nothing here."""
     desk, _ = a_desk()

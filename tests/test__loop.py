@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
+import inspect
 import threading
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from healthkit import ConfigError
@@ -73,7 +76,7 @@ async def test_tasks_are_cancelled_together() -> None:
                 await over.wait()
 
     tasks.start(anyio.sleep_forever(), "sleep")
-    refusing = tasks.start(stubborn(), "stubborn")
+    tasks.start(stubborn(), "stubborn")
     await anyio.sleep(0.1)
     thread = threading.Thread(target=tasks.cancel)
     thread.start()
@@ -81,7 +84,33 @@ async def test_tasks_are_cancelled_together() -> None:
     assert not await tasks.ended(3)
     assert repr(tasks) == "<Tasks 1>"
     over.set()
-    await asyncio.wait([refusing])
+    assert await tasks.ended(3)
+
+
+async def test_nothing_is_started_after_the_cancellation() -> None:
+    """What comes too late is closed: no user's function begins in a life that has ended."""
+    tasks = Tasks(Loop())
+    tasks.cancel()
+    late = anyio.lowlevel.checkpoint()
+    tasks.start(late, "late")
+    assert repr(tasks) == "<Tasks 0>"
+    assert inspect.getcoroutinestate(late) == inspect.CORO_CLOSED
+
+
+async def test_tasks_may_not_see_the_context_that_began_them() -> None:
+    """That of a request, perhaps; a lifespan's they do see."""
+    word = contextvars.ContextVar("word", default="none")
+    word.set("request")
+    seen: list[str] = []
+
+    async def look() -> None:
+        seen.append(word.get())
+
+    for inherit in (True, False):
+        tasks = Tasks(Loop(inherit=inherit))
+        tasks.start(look(), "look")
+        await tasks.ended(1)
+    assert seen == ["request", "none"]
 
 
 async def test_a_forsaken_task_ends_without_a_complaint() -> None:

@@ -142,7 +142,7 @@ def test_a_check_has_the_documented_defaults(registrar: Registrar) -> None:
         ("failure_threshold", 1, 1),
         ("failure_threshold", 1000, 1000),
         ("success_threshold", 3, 3),
-        ("interval", 0.001, 0.001),
+        ("interval", 0.01, 0.01),
         ("timeout", 86_400, 86_400.0),
         ("max_age", 12, 12.0),
         ("max_age", 86_400, 86_400.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import random
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -98,14 +99,14 @@ async def test_work_gets_what_it_takes(takes: int) -> None:
 
 
 async def test_a_warmup_is_tried_until_it_succeeds(caplog: pytest.LogCaptureFixture) -> None:
-    """Attempts are a backoff apart; each failure is logged with its exception."""
+    """Attempts are a backoff apart; each failure is logged with its reason."""
     caplog.set_level(logging.INFO, "healthkit")
     attempts: list[float] = []
 
     async def function() -> None:
         attempts.append(anyio.current_time())
         if len(attempts) < 5:
-            raise ConnectionError
+            raise ConnectionError("down")
 
     run = a_warmup(function)
     await perform(run)
@@ -114,7 +115,109 @@ async def test_a_warmup_is_tried_until_it_succeeds(caplog: pytest.LogCaptureFixt
     assert run.state is WorkState.DONE
     failures = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(failures) == 4
-    assert all(record.exc_info is not None for record in failures)
+    for number, record in enumerate(failures, start=1):
+        line = rf"warmup catalogue: attempt {number} failed; the next one in \d\.\d s: "
+        assert re.fullmatch(f"{line}ConnectionError: down", record.message)
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG], ids=logging.getLevelName)
+async def test_the_traceback_is_for_whoever_debugs(
+    level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line about an attempt has its reason in itself."""
+    caplog.set_level(level, "healthkit")
+    bug = ValueError("bug")
+    steps: list[BaseException | None] = [bug, None]
+
+    async def function() -> None:
+        if (step := steps.pop(0)) is not None:
+            raise step
+
+    await perform(a_warmup(function))
+    record = caplog.records[0]
+    assert record.message.endswith(" s: ValueError: bug")
+    assert (record.exc_info and record.exc_info[1]) == (bug if level == logging.DEBUG else None)
+
+
+async def test_attempts_have_structured_fields(caplog: pytest.LogCaptureFixture) -> None:
+    """For whoever reads the log by machine."""
+    caplog.set_level(logging.INFO, "healthkit")
+
+    async def function() -> None:
+        await anyio.sleep(5)
+        raise OSError("down")
+
+    await perform(a_warmup(function, deadline=8, attempts=2))
+    fields = ("levelname", "work", "kind", "work_state", "overdue", "reason")
+    assert [tuple(record.__dict__[name] for name in fields) for record in caplog.records] == [
+        ("WARNING", "catalogue", "startup", "pending", False, "OSError: down"),
+        ("ERROR", "catalogue", "startup", "pending", True, "OSError: down"),
+        ("ERROR", "catalogue", "startup", "failed", True, "OSError: down"),
+    ]
+
+
+async def test_a_note_says_what_is_not_as_it_should_be() -> None:
+    """Which attempt it is, from the second on, and that it is overdue, beside how far it is."""
+    notes: list[str] = []
+    attempts: list[int] = []
+
+    async def function(progress: PublicProgress) -> None:
+        for percent in (0, 41):
+            if percent:
+                progress(percent, 100)
+            notes.append(run.component().note)
+        attempts.append(run.component().attempts)
+        await anyio.sleep(5)
+        notes.append(run.component().note)
+        if len(attempts) < 3:
+            raise ConnectionError
+
+    run = a_warmup(function, takes=1, deadline=8)
+    assert (run.component().note, run.component().attempts) == ("", 0)
+    await perform(run)
+    assert notes == [
+        *("", "41 %", "41 %"),
+        *("(attempt 2)", "41 % (attempt 2)", "41 % (attempt 2, overdue)"),
+        *("(attempt 3, overdue)", "41 % (attempt 3, overdue)", "41 % (attempt 3, overdue)"),
+    ]
+    assert attempts == [1, 2, 3]
+    done = run.component()
+    assert (done.note, done.overdue, done.attempts) == ("", False, 3)
+
+
+async def test_the_first_attempt_may_be_overdue() -> None:
+    """Also without any progress; and the answers are told so at once."""
+    changes: list[str] = []
+    work = Work(Kind.WARMUP, "catalogue", anyio.sleep_forever, 0, None, 10, None, required=True)
+    run = WorkRun(work, lambda: changes.append(run.component().note), nothing)
+    await perform(run, seconds=11)
+    assert (changes, run.component().overdue) == (["", "(overdue)"], True)
+
+
+async def test_each_attempt_is_told_to_the_answers() -> None:
+    """Also when no attempt says how far it is."""
+    changes: list[str] = []
+
+    async def function() -> None:
+        if len(changes) < 3:
+            raise ConnectionError
+
+    work = Work(Kind.WARMUP, "catalogue", function, 0, None, None, None, required=True)
+    run = WorkRun(work, lambda: changes.append(run.component().note), nothing)
+    await perform(run)
+    assert changes == ["", "(attempt 2)", "(attempt 3)"]
+
+
+async def test_failed_work_keeps_its_attempts() -> None:
+    """They belong to what is to be seen of it."""
+
+    async def function() -> None:
+        raise ConnectionError
+
+    run = a_warmup(function, attempts=3)
+    await perform(run)
+    assert run.state is WorkState.FAILED
+    assert (run.component().note, run.component().attempts) == ("(attempt 3)", 3)
 
 
 async def test_each_attempt_has_its_own_timeout_and_progress() -> None:

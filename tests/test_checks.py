@@ -356,6 +356,40 @@ def test_the_second_of_a_kind_needs_a_name() -> None:
     health.check(FreeDisk("/b", fail_below=5_000), name="b")
 
 
+@pytest.mark.parametrize("interval", [0.0099, 0.005, 1e-9])
+def test_an_interval_is_ten_milliseconds_at_least(interval: float) -> None:
+    """What is shorter is a slip of the unit, for any check."""
+    health = Health()
+    line = rf"^check interval={interval}: expected 0\.01 s or more$"
+    with pytest.raises(ConfigError, match=line):
+        health.check(FreeDisk("/", fail_below=5_000), interval=interval)
+    with pytest.raises(ConfigError, match=line):
+        health.check(anyio.sleep_forever, interval=interval)
+    health.check(anyio.sleep_forever, interval=0.01)
+
+
+@pytest.mark.parametrize(
+    ("window", "timeout"), [(0.8, 0.8), (0.81, 0.8), (60, 0.8), (0.3, 0.3), (0.02, 0.01)]
+)
+def test_a_window_must_fit_into_the_timeout(window: float, timeout: float) -> None:
+    """Else each run would be cut off, and the check fail for ever, with no lag at all."""
+    health = Health()
+    line = rf"^check timeout={timeout}: expected more than {window} s, which <EventLoopLag window="
+    with pytest.raises(ConfigError, match=line):
+        health.check(EventLoopLag(window=window), timeout=timeout)
+    health.check(EventLoopLag(window=window), timeout=window + 0.01)
+
+
+def test_the_timeout_by_default_counts_too() -> None:
+    """It is 0.8 s; and a check that takes no time by itself may have any."""
+    with pytest.raises(
+        ConfigError, match=r"^check timeout=0\.8: expected more than 1 s, which <Ev"
+    ):
+        Health().check(EventLoopLag(window=1))
+    assert [type(check).__name__ for check, *_ in BUILT_IN if check.takes] == ["EventLoopLag"]
+    Health().check(FreeDisk("/", fail_below=5_000), timeout=0.001)
+
+
 SECONDS = r"expected seconds as a number from 0\.001 to"
 
 
@@ -736,7 +770,7 @@ async def test_readyz_is_503_while_the_disk_is_full(disk: Disk) -> None:
     """Until there is more space than it failed for."""
     health = Health()
     check = FreeDisk("/cache", fail_below=100 * 4_096, pass_above=200 * 4_096)
-    health.check(check, interval=0.005, timeout=30)
+    health.check(check, interval=0.01, timeout=30)
     app = HealthMiddleware(plain_app, health=health)
 
     async def stays(status: int) -> None:
@@ -835,7 +869,7 @@ def test_links_are_followed(heartbeat: Path) -> None:
 async def test_readyz_is_503_while_a_file_is_old(heartbeat: Path) -> None:
     """Until it is young again; missing is old."""
     health = Health()
-    health.check(FileAge(heartbeat, fail_above=600, pass_below=300), interval=0.005, timeout=30)
+    health.check(FileAge(heartbeat, fail_above=600, pass_below=300), interval=0.01, timeout=30)
     app = HealthMiddleware(plain_app, health=health)
     async with lifespan_of(app):
         await readyz_becomes(app, 200)

@@ -97,12 +97,14 @@ SAID = [
     pytest.param(Pool(DSN).ping, id="what a method is bound to"),
 ]
 
-#: Somewhere behind it.
+#: Somewhere behind it, where a reason looks too.
 BEHIND = [
     pytest.param(_in_the_cause, id="cause"),
     pytest.param(_inside_of_a_group, id="inside of a group"),
-    pytest.param(_in_a_note, id="note"),
 ]
+
+#: Where only a traceback has it.
+BESIDE = [pytest.param(_in_a_note, id="note")]
 
 # -- how a stranger may ask -----------------------------------------------------------------------
 
@@ -168,7 +170,7 @@ async def _everything(app: HealthMiddleware, **more: object) -> list[str]:
     return seen
 
 
-@pytest.mark.parametrize("function", [*SAID, *BEHIND])
+@pytest.mark.parametrize("function", [*SAID, *BEHIND, *BESIDE])
 @pytest.mark.parametrize("admitted", ["nobody", "somebody else"])
 async def test_a_stranger_reads_no_secret(
     function: Callable[[], Awaitable[object]], admitted: str
@@ -189,9 +191,9 @@ def _is_admin(scope: Scope) -> bool:
     return scope.get("client") == ("10.0.0.1", 40_000)
 
 
-@pytest.mark.parametrize("function", SAID)
+@pytest.mark.parametrize("function", [*SAID, *BEHIND])
 async def test_who_is_admitted_reads_the_reason(function: Callable[[], Awaitable[object]]) -> None:
-    """In the detailed forms of what fails, on one line, and nowhere else."""
+    """With what is behind it: in the detailed forms of what fails, in one line, nowhere else."""
     async with _failing(function, _is_admin) as app:
         await anyio.sleep(5)
         client = ("10.0.0.1", 40_000)
@@ -205,27 +207,52 @@ async def test_who_is_admitted_reads_the_reason(function: Callable[[], Awaitable
         assert SECRET not in (await ask(app, "/livez", query_string=b"verbose")).text
 
 
-@pytest.mark.parametrize("function", BEHIND)
-async def test_a_reason_is_what_was_raised(function: Callable[[], Awaitable[object]]) -> None:
-    """Without what is behind it, for the admitted too: that is for the log."""
+@pytest.mark.parametrize("function", BESIDE)
+async def test_a_reason_is_no_traceback(function: Callable[[], Awaitable[object]]) -> None:
+    """For the admitted neither: that is for the log."""
     async with _failing(function, _is_admin) as app:
         answer = await ask(app, "/readyz", query_string=b"verbose", client=("10.0.0.1", 40_000))
         assert "down" in answer.text
         assert SECRET not in answer.text
 
 
+#: What the log says of a failure, before its reason.
+ABOUT = [
+    "check check fails: ",
+    "check optional fails, and is not required: ",
+    "startup start: attempt 1 failed; ",
+    "warmup warm: attempt 1 failed; ",
+]
+
+
+@pytest.mark.parametrize("about", ABOUT)
 @pytest.mark.parametrize("function", [*SAID, *BEHIND])
 async def test_the_log_has_it(
-    function: Callable[[], Awaitable[object]], caplog: pytest.LogCaptureFixture
+    function: Callable[[], Awaitable[object]], about: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the exception: who reads the log may know. The lines themselves hold names only."""
+    """In the line itself, by default: who reads the log may know. A traceback it has not."""
+    caplog.set_level(logging.INFO, "healthkit")
+    async with _failing(function, None):
+        await anyio.sleep(5)
+    [failed] = [record for record in caplog.records if record.message.startswith(about)]
+    assert DSN in failed.message
+    assert "\n" not in failed.message
+    assert DSN in failed.__dict__["reason"]
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize("about", ABOUT)
+@pytest.mark.parametrize("function", [*SAID, *BEHIND, *BESIDE])
+async def test_whoever_debugs_has_the_traceback(
+    function: Callable[[], Awaitable[object]], about: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All that was raised, with its notes."""
     caplog.set_level(logging.DEBUG, "healthkit")
     async with _failing(function, None):
         await anyio.sleep(5)
-    failed = [record for record in caplog.records if record.message == "check check fails"]
-    assert len(failed) == 1
-    assert DSN in caplog.text
-    assert [record.message for record in caplog.records if SECRET in record.message] == []
+    [failed] = [record for record in caplog.records if record.message.startswith(about)]
+    assert failed.exc_info
+    assert DSN in logging.Formatter().formatException(failed.exc_info)
 
 
 async def test_a_type_is_no_secret() -> None:

@@ -50,6 +50,8 @@ class Contestant:
     headers: tuple[tuple[bytes, bytes], ...] = KUBELET
     #: The answer: 204 is a success to the kubelet too.
     status: int = 200
+    #: Whether a lifespan is opened first, as every server but daphne does.
+    lifespan: bool = False
     #: Asked until its answer begins so, before anything is measured.
     ready: tuple[str, bytes] | None = None
     #: Imported before anything is measured, so that it is done once.

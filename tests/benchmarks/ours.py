@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from healthkit import Health, HealthMiddleware
@@ -34,20 +35,24 @@ def _app(checks: int = 0, *, hanging: bool = False) -> Callable[[], HealthMiddle
     return make
 
 
+#: A contestant that is opened as a server would.
+_ours = partial(Contestant, lifespan=True)
+
+
 def _ready(checks: int) -> Contestant:
     """Ask for readiness when all checks have succeeded."""
     label = f"healthkit, {checks} check{'s' * (checks != 1)}"
-    return Contestant(label, _app(checks), path="/readyz", ready=("/readyz", b"ok"))
+    return _ours(label, _app(checks), path="/readyz", ready=("/readyz", b"ok"))
 
 
 CONTESTANTS: Final = {
-    "request": Contestant("healthkit", _app(), headers=CLIENT, ready=("/readyz", b"ok")),
-    "live": Contestant("healthkit", _app(), path="/livez", ready=("/readyz", b"ok")),
+    "request": _ours("healthkit", _app(), headers=CLIENT, ready=("/readyz", b"ok")),
+    "live": _ours("healthkit", _app(), path="/livez", ready=("/readyz", b"ok")),
     "ready_0": _ready(0),
     "ready_1": _ready(1),
     "ready_10": _ready(10),
     "ready_100": _ready(100),
-    "ready_hanging": Contestant(
+    "ready_hanging": _ours(
         "healthkit, 10 checks, one hanging",
         _app(10, hanging=True),
         path="/readyz",
@@ -55,6 +60,6 @@ CONTESTANTS: Final = {
         ready=("/readyz", b"failing: check-10"),
     ),
     # Asked from the first moment on: nothing is waited for.
-    "wait_healthy": Contestant("healthkit", _app(10), path="/readyz"),
-    "wait_hanging": Contestant("healthkit", _app(10, hanging=True), path="/readyz"),
+    "wait_healthy": _ours("healthkit", _app(10), path="/readyz"),
+    "wait_hanging": _ours("healthkit", _app(10, hanging=True), path="/readyz"),
 }

@@ -48,6 +48,10 @@ READY_WITHIN: Final = 60.0
 PATIENCE: Final = 10
 
 
+#: The lifespans that are open.
+LIFESPANS: Final[set[asyncio.Task[None]]] = set()
+
+
 class Client:
     """The server's side of one request after the other. Costs the app the least possible."""
 
@@ -97,9 +101,36 @@ async def answer_all(app: ASGIApp, scopes: list[Scope]) -> None:
         await app(scope, receive, send)
 
 
+async def opened(app: ASGIApp) -> None:
+    """Open a lifespan, which lasts for as long as the loop.
+
+    The floor has none, and says so by sending what no lifespan knows: that is refused.
+    """
+    started = asyncio.Event()
+    messages: list[Message] = [{"type": "lifespan.startup"}]
+
+    async def receive() -> Message:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop()
+
+    async def send(message: Message) -> None:
+        if message["type"] != "lifespan.startup.complete":
+            raise ValueError(message)
+        started.set()
+
+    async def live() -> None:
+        await app({"type": "lifespan"}, receive, send)
+
+    LIFESPANS.add(asyncio.create_task(live()))
+    await started.wait()
+
+
 async def prepared(contestant: Contestant) -> ASGIApp:
     """Make the app, wait until it is ready, and see that it answers as it should."""
     app = contestant.make()
+    if contestant.lifespan:
+        await opened(app)
     if contestant.ready is not None:
         path, beginning = contestant.ready
         async with asyncio.timeout(READY_WITHIN):
