@@ -65,7 +65,8 @@ class Health(Registrar):
         metrics_path: where the middleware serves Prometheus metrics, such as ``/metrics``. None is
             nowhere.
         metrics_registry: a registry whose metrics are served there too. None is healthkit's alone.
-            It is only read: nothing is registered in it.
+            It is only read: nothing is registered in it. It is collected on the event loop, as by
+            prometheus_client's own ASGI app: a collector that blocks holds up everything.
         show_reasons: a plain function of the ASGI scope that returns True for a client which may
             read in detailed answers why a check fails: exception texts, which can hold host names
             and passwords. None is nobody. Called on the loop, for ``?verbose`` and JSON only.

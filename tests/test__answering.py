@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import json
 import logging
 from typing import TYPE_CHECKING, Any, cast
@@ -763,3 +764,10 @@ async def test_a_component_closes_the_connection_while_draining() -> None:
         health.drain()
         answer = await ask(app, "/readyz/db")
         assert (answer.text, answer.headers[b"connection"]) == ("ok\n", b"close")
+
+
+def test_a_predicate_without_a_signature_is_taken_at_its_word() -> None:
+    """Some builtins have none; what they do is seen when they are asked."""
+    with pytest.raises(ValueError, match="no signature"):
+        inspect.signature(max)
+    assert Health(show_reasons=cast("Callable[[Scope], bool]", max)).phase == "starting"

@@ -410,3 +410,17 @@ class _Mute(Exception):  # noqa: N818  # what it says is the point
 def test_a_reason_is_one_short_line(failure: Exception, reason: str) -> None:
     """The type is said where the text alone would say little."""
     assert reason_of(failure) == reason
+
+
+def test_a_reason_goes_back_to_its_causes() -> None:
+    """The first of a group and what was raised from what, but not for ever."""
+    failure: BaseException = OSError("at the bottom")
+    for number in range(5):
+        above = ValueError(str(number))
+        above.__cause__ = failure
+        failure = above
+    said = "; caused by ".join(f"ValueError: {number}" for number in (4, 3, 2, 1))
+    assert reason_of(failure) == said
+    group = ExceptionGroup("both", [OSError("down"), ValueError("other")])
+    expected = "ExceptionGroup: both (2 sub-exceptions); caused by OSError: down"
+    assert reason_of(group) == expected

@@ -772,3 +772,20 @@ def test_any_check_is_in_the_obvious_state_at_any_moment(
 def _beside(moment: int) -> float:
     """Return a moment in seconds that is no multiple of an eighth."""
     return moment / 4 + 1 / 16
+
+
+class _Moody(type):
+    """A type of types that won't say what its instances are."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        raise ValueError(instance)
+
+
+class Moody(Exception, metaclass=_Moody):  # noqa: N818  # what it does is the point
+    """An exception whose type raises when it is asked."""
+
+
+def test_a_type_that_raises_when_it_is_asked_names_nothing() -> None:
+    """Then a failure is a failure; the check goes on."""
+    check = Check("db", scripted(None), unknown=(Moody,))
+    assert check.outcome(ValueError()) is Outcome.FAILURE

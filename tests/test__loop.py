@@ -7,6 +7,7 @@ import contextvars
 import gc
 import inspect
 import threading
+import time
 
 import anyio
 import anyio.lowlevel
@@ -132,3 +133,21 @@ async def test_a_forsaken_task_ends_without_a_complaint() -> None:
     assert await tasks.ended(1)
     gc.collect()
     assert complaints == []
+
+
+def test_durations_are_finer_than_uvloops_own_clock() -> None:
+    """That one stands still within a turn of the loop; the system's is the same, and goes on."""
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
+
+    async def look() -> Loop:
+        return Loop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(look()).clock is time.monotonic
+
+
+async def test_a_tests_own_clock_is_kept() -> None:
+    """Virtual time is what the loop says it is."""
+    loop = Loop()
+    assert loop.clock is not time.monotonic
+    assert loop.now() == asyncio.get_running_loop().time()

@@ -883,3 +883,31 @@ async def test_readyz_is_503_while_a_file_is_old(heartbeat: Path) -> None:
         await readyz_becomes(app, 200)
         removed(heartbeat)
         await readyz_becomes(app, 503)
+
+
+@in_real_time
+@pytest.mark.parametrize("inside", [False, True], ids=["at import", "in the lifespan"])
+async def test_each_life_begins_without_a_memory(heartbeat: Path, inside: bool) -> None:
+    """Failing in one life, in the band in the next: it passes, wherever it is registered."""
+    health = Health()
+    check = FileAge(heartbeat, fail_above=600, pass_below=300)
+    if not inside:
+        health.check(check, interval=0.05, timeout=30)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            if inside:
+                health.check(check, interval=0.05, timeout=30)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+
+    middleware = HealthMiddleware(app, health=health)
+    for age, status in ((900, 503), (450, 200)):
+        last_written(heartbeat, age)
+        async with lifespan_of(middleware):
+            await health.wait_for("serving")
+            while (await ask(middleware, "/readyz")).text == "pending: file_age\n":  # noqa: ASYNC110  # a thread's news
+                await anyio.sleep(0.01)
+            assert (await ask(middleware, "/readyz")).status == status
