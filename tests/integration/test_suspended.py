@@ -156,7 +156,7 @@ def told_ready_after_a_run(answers: list[httpx.Response], before: int) -> None:
     assert {answer.request.url.path for answer in early} == {"/readyz", "/readyz/database"}
     lines = {answer.text for answer in early if answer.request.url.raw_path == b"/readyz"}
     lines = {line for line in lines if not line.startswith("{")}
-    assert lines <= {"stale: database\n", "failing: database timed out\n"}
+    assert all(line.startswith(("stale: database", "failing: database")) for line in lines), lines
 
 
 def no_burst(runs: Runs, before: int, resumed: float) -> None:
