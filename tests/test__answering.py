@@ -372,6 +372,11 @@ def _raises(_: Scope) -> bool:
     raise LookupError("no such header")
 
 
+def _exits(scope: Scope) -> bool:
+    """End the process, if it is let."""
+    raise SystemExit(scope["path"])
+
+
 def _says_one(_: Scope) -> int:
     return 1
 
@@ -455,6 +460,7 @@ async def test_show_reasons_is_not_asked_in_vain(path: str, question: dict[str, 
     "admits",
     [
         pytest.param(_raises, id="raises"),
+        pytest.param(_exits, id="exits"),
         pytest.param(_says_one, id="a number"),
         pytest.param(_says_nothing, id="nothing"),
         pytest.param(_made_a_coroutine, id="a coroutine"),
@@ -473,11 +479,12 @@ async def test_a_broken_predicate_admits_nobody(
             answer = await ask(app, "/readyz", query_string=b"verbose")
             assert answer.text.splitlines()[1] == "[-]db failed: reason withheld"
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    did = "raised an exception" if admits is _raises else "returned neither True nor False"
+    raises = admits in {_raises, _exits}
+    did = "raised an exception" if raises else "returned neither True nor False"
     assert [record.message for record in errors] == [
         f"show_reasons {did}: whoever it does that for is shown no reasons"
     ]
-    assert (errors[0].exc_info is not None) == (admits is _raises)
+    assert (errors[0].exc_info is not None) == raises
 
 
 async def test_a_predicate_that_breaks_for_one_still_admits_another() -> None:
