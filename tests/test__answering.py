@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import itertools
 import json
 import logging
 from typing import TYPE_CHECKING, Any, cast
@@ -13,13 +14,15 @@ import anyio
 import pytest
 
 from healthkit import CheckFailed, ConfigError, Health, HealthMiddleware, Probe
+from healthkit._desk import ProbeDesk
 from tests.servers import Exchange, ask, http_scope, lifespan_of, plain_app, receive_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from starlette.types import Scope
 
+    from healthkit._desk import Wire
     from healthkit._model import Report
     from tests.virtual import VirtualLoop
 
@@ -778,3 +781,37 @@ def test_a_predicate_without_a_signature_is_taken_at_its_word() -> None:
     with pytest.raises(ValueError, match="no signature"):
         inspect.signature(max)
     assert Health(show_reasons=cast("Callable[[Scope], bool]", max)).phase == "starting"
+
+
+class _Interrupted(ProbeDesk):
+    """A desk at which the loop answers once, just as another thread has emptied `at_once`."""
+
+    meanwhile: Callable[[], object] | None = None
+    told: Iterable[Wire] = ()
+
+    @property
+    def at_once(self) -> Iterable[Wire]:
+        """What is told at once."""
+        return self.told
+
+    @at_once.setter
+    def at_once(self, wires: Iterable[Wire]) -> None:
+        self.told = wires
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+
+
+async def test_an_answer_in_the_midst_of_forgetting_is_none_of_before() -> None:
+    """The old one is old before it is taken away, or the loop could bring it back for good."""
+    health = Health()
+    app = HealthMiddleware(plain_app, health=health)
+    async with lifespan_of(app):
+        await health.wait_for("serving")
+        answering = health.answering
+        desk = _Interrupted(Probe.LIVE, answering.answer)
+        answering.desks = {**answering.desks, Probe.LIVE: desk}
+        assert answering.answer(Probe.LIVE, http_scope("/livez")).status == 200
+        desk.meanwhile = lambda: answering.answer(Probe.LIVE, http_scope("/livez"))
+        health.fail_liveness("deadlock")
+        assert [status for status, _, _ in itertools.islice(desk.at_once, 1)] == [503]
