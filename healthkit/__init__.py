@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from healthkit._model import Outcome, Phase, Probe
     from healthkit._warmup import Progress
     from healthkit.asgi import HealthMiddleware
-    from healthkit.errors import CheckFailed, ConfigError, HealthkitError, LifecycleError
+    from healthkit.errors import (
+        CheckFailed,
+        ConfigError,
+        HealthkitError,
+        LifecycleError,
+        StateDirError,
+    )
 
 __all__ = [
     "CheckFailed",
@@ -27,6 +33,7 @@ __all__ = [
     "Phase",
     "Probe",
     "Progress",
+    "StateDirError",
 ]
 
 _HOME: "Final" = {
@@ -40,6 +47,7 @@ _HOME: "Final" = {
     "Phase": "_model",
     "Probe": "_model",
     "Progress": "_warmup",
+    "StateDirError": "errors",
 }
 
 

@@ -87,7 +87,7 @@ class Answering:
         """
         if scope["method"] not in ASKING:
             return _render.WRONG_METHOD
-        report = self._life().report()
+        report = self._life().pod_report()
         found = next((one for one in report.components if one.name == name), None)
         if found is None:
             return _render.UNKNOWN_NAME
@@ -109,6 +109,15 @@ class Answering:
         """Judge `report` by the settings."""
         ready_while_draining = self._settings.readyz_while_draining == _render.OK
         return _answers.verdict(probe, report, ready_while_draining=ready_while_draining)
+
+    def say(self, report: Report) -> Mapping[Probe, tuple[bool, str]]:
+        """Return what each probe would be told, given a report."""
+        verdicts = {probe: self.verdict(probe, report) for probe in Probe}
+        return {probe: (verdict.passes, verdict.line) for probe, verdict in verdicts.items()}
+
+    def counts(self) -> Mapping[Probe, Mapping[int, int]]:
+        """Return how many answers were given, by probe and status code. Safe in any thread."""
+        return {probe: desk.counts() for probe, desk in self.desks.items()}
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -132,7 +141,7 @@ class Answering:
         kept = self._memory.get((probe, form))
         if kept is None or kept.version is not self._version or self._is_over(kept):
             version = self._version
-            report = self._life().report()
+            report = self._life().pod_report()
             fresh_until = report.fresh_until if Obstacle.CHECK in MINDS[probe] else math.inf
             varies = probe is not Probe.LIVE
             made = self._render(form, self._subject(probe, report), varies=varies)
@@ -146,7 +155,7 @@ class Answering:
         """Answer what is not what everybody asks."""
         if not question.exclude and not reasons:
             return self._kept(probe, question.form).answer
-        report = self._life().report()
+        report = self._life().pod_report()
         subject = self._subject(probe, report, question.exclude, reasons)
         return self._render(question.form, subject, varies=True)
 

@@ -128,6 +128,11 @@ def verdict(probe: Probe, report: Report, *, ready_while_draining: bool) -> Verd
     return Verdict(not lines, next(iter(lines.values()), "ok"), conditions)
 
 
+def could_serve(report: Report) -> bool:
+    """Whether nothing but a pause, which is the pod's, is in the way of readiness."""
+    return all(say(report) is None for what, say in SAYS.items() if what is not Obstacle.PAUSED)
+
+
 def listed(probe: Probe, report: Report) -> tuple[Component, ...]:
     """Return the components that `probe` minds, the optional ones of the same kinds included."""
     minds = MINDS[probe]

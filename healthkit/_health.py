@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from healthkit._desk import Desk
     from healthkit._metrics import MetricsDesk
     from healthkit._registry import Registry
+    from healthkit._settings import Settings
+    from healthkit._workers import Workers
 
     #: The names of `paths`.
     Preset = Literal["kubernetes", "microprofile", "spring", "dockerflow"]
@@ -64,6 +66,14 @@ class Health(Registrar):
         retry_after: whole seconds in ``Retry-After`` of a 503; 5.
         metrics_path: where the middleware serves Prometheus metrics, such as ``/metrics``. None is
             nowhere.
+        state_dir: the absolute path of a directory that all workers of the pod share, such as an
+            emptyDir: then the endpoints and metrics speak for the pod, whichever worker answers,
+            and ``healthkit drain`` reaches all of them. It is made if only its last part is
+            missing. Probes and requests touch no file. One that can't be used is said once, loudly;
+            the worker speaks for itself then. None is one worker, and no files.
+        workers: with how many workers the pod begins, 1 to 1,000: as many must be ready before it
+            is. After that, one is enough. None is ``WEB_CONCURRENCY`` if that is set, else all that
+            have joined. Only with `state_dir`.
         metrics_registry: a registry whose metrics are served there too. None is healthkit's alone.
             It is only read: nothing is registered in it. It is collected on the event loop, as by
             prometheus_client's own ASGI app: a collector that blocks holds up everything.
@@ -89,6 +99,8 @@ class Health(Registrar):
         reject_while_starting: bool = False,
         retry_after: int = 5,
         metrics_path: str | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
+        workers: int | None = None,
         metrics_registry: Collector | None = None,
         show_reasons: Callable[[Scope], bool] | None = None,
     ) -> None:
@@ -103,6 +115,8 @@ class Health(Registrar):
                 "reject_while_starting": reject_while_starting,
                 "retry_after": retry_after,
                 "metrics_path": metrics_path,
+                "state_dir": state_dir,
+                "workers": workers,
             },
             os.environ,
         )
@@ -112,6 +126,7 @@ class Health(Registrar):
         self.answering = Answering(self._settings, lambda: self.life, _admits(show_reasons))
         self._waiters: set[anyio.Event] = set()
         self._lifespan_is_open = False
+        self._workers = _workers_of(self._settings, self.answering)
         #: The present life, for the doors; see its module for what may be called from where.
         self.life = self._new_life()
 
@@ -160,6 +175,8 @@ class Health(Registrar):
 
     def drain(self) -> None:
         """Begin the drain: unready at once, serving on. Safe in any thread; again is harmless.
+
+        With `state_dir`, of all workers of the pod, and of those that join later.
 
         The SIGTERM that follows counts the time that has passed since. On the app's loop the answer
         has changed when this returns; from another thread it changes a moment later.
@@ -279,7 +296,18 @@ class Health(Registrar):
         return self.life
 
     def _new_life(self) -> Life:
-        return Life(self._settings, changed=self.answering.forget, moved=self._wake_waiters)
+        return Life(
+            self._settings,
+            changed=self._changed,
+            moved=self._wake_waiters,
+            workers=self._workers,
+        )
+
+    def _changed(self) -> None:
+        """Forget the answers, and have the other workers told. Called in any thread."""
+        self.answering.forget()
+        if self._workers is not None:
+            self._workers.changed()
 
     def _open_registry(self) -> Registry:
         """Return the registry of the app that is starting up, else the one for all lives."""
@@ -309,6 +337,20 @@ class Health(Registrar):
     def _wake_waiters(self) -> None:
         for moved in self._waiters:
             moved.set()
+
+
+def _workers_of(settings: Settings, answering: Answering) -> Workers | None:
+    """Make this worker one of its pod's, if there is a state directory."""
+    if settings.state_dir is None:
+        return None
+    try:
+        from healthkit._clerk import Clerk  # noqa: PLC0415  # one worker alone does not pay for it
+        from healthkit._state_dir import StateDir  # noqa: PLC0415  # as above
+        from healthkit._workers import Workers  # noqa: PLC0415  # as above
+    except ImportError as exc:  # Windows has no fcntl
+        expected = "None on a platform without flock"
+        raise _validate.refuse("state_dir", settings.state_dir, expected) from exc
+    return Workers(settings, Clerk(StateDir(settings.state_dir)), answering)
 
 
 def _admits(found: object) -> Callable[[Scope], bool] | None:

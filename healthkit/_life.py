@@ -17,6 +17,7 @@ import anyio
 from healthkit._calls import CALLED_AS
 from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
 from healthkit._duties import Duties
+from healthkit._facts import Pause
 from healthkit._lifecycle import Event, Lifecycle
 from healthkit._log import logger
 from healthkit._loop import Loop
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from healthkit._pod import Pod
     from healthkit._settings import Settings
+    from healthkit._workers import Workers
 
 
 class Life:
@@ -40,6 +43,7 @@ class Life:
         settings: Settings,
         changed: Callable[[], None],
         moved: Callable[[], None],
+        workers: Workers | None = None,
     ) -> None:
         """Make a life that nothing has begun yet.
 
@@ -47,7 +51,9 @@ class Life:
             settings: those in force.
             changed: called, in any thread, when an answer may have become another.
             moved: called after each change of phase.
+            workers: the pod that this worker is one of; None if it is alone.
         """
+        self._workers = workers
         self._settings = settings
         self._changed = changed
         self._moved = moved
@@ -60,6 +66,8 @@ class Life:
         self.draining = anyio.Event()
         #: When it began, in Unix time; None before.
         self.drain_time: float | None = None
+        #: When the whole pod was told to drain, on the clock of `now`; None if it was not.
+        self.told: float | None = None
         self._registry = Registry()
         self.duties = Duties(self._registry, changed, self._proceed)
         #: The app's own start-up.
@@ -68,7 +76,9 @@ class Life:
         self._ending: asyncio.Task[None] | None = None
         #: Whether the drain has waited for as long as it may.
         self._gave_up = False
-        self._paused: str | None = None
+        #: Whether readiness is taken off by hand: the last word on it, here or in another worker.
+        self.pause_said = Pause()
+        self._pause_reason: str | None = None
         #: Whether a server will say when it ends, and with it its loop.
         self.by_lifespan = False
         self._liveness_failed = False
@@ -114,8 +124,21 @@ class Life:
         """What may still be added to for this life: only until the app's start-up is complete."""
         return self._registry if self._app is WorkState.PENDING else None
 
+    def hold_labels(self) -> list[str]:
+        """Say what else a drain would wait for. Safe in any thread."""
+        return sorted(label for flight in self._flights for label in [*flight.holds.values()])
+
+    def pod(self) -> Pod | None:
+        """Say how things stand with the pod; None if this worker is in none. In any thread."""
+        return None if self._workers is None else self._workers.pod()
+
+    def pod_report(self) -> Report:
+        """Say how things stand with the pod, or with this worker if it is alone. In any thread."""
+        pod = self.pod()
+        return self.report() if pod is None else pod.report
+
     def report(self) -> Report:
-        """Say how things stand. Safe in any thread."""
+        """Say how things stand with this worker. Safe in any thread."""
         now = self.now()
         lifespan = Component(LIFESPAN, Kind.STARTUP, self._app)
         return Report(
@@ -123,10 +146,18 @@ class Life:
             started=self.lifecycle.started,
             warmed=self.lifecycle.warmed,
             liveness_failed=self._liveness_failed,
-            paused=self._paused is not None,
+            paused=self.pause_said.paused,
             components=(lifespan, *self.duties.components(now)),
             fresh_until=self.duties.fresh_until(now),
         )
+
+    @property
+    def drain_duration(self) -> float | None:
+        """How long the drain has been under way, in seconds; None if none has begun."""
+        entered = self.lifecycle.entered
+        if Phase.DRAINING not in entered:
+            return None
+        return entered.get(Phase.STOPPED, self.now()) - entered[Phase.DRAINING]
 
     # -- start ------------------------------------------------------------------------------------
 
@@ -141,6 +172,8 @@ class Life:
         self.by_lifespan = by_lifespan
         self._registry = registry
         self.duties = Duties(registry, self._changed, self._proceed)
+        if self._workers is not None:
+            self._workers.begin(self, self._loop)
         self._divert()
         self._changed()
 
@@ -187,9 +220,18 @@ class Life:
         Args:
             reason: why it is taken off; None gives it back.
         """
-        before, self._paused = self._paused, reason
+        before, self._pause_reason = self._pause_reason, reason
+        self.pause_said = Pause(time.monotonic_ns(), reason is not None)
         self._changed()
         return before != reason
+
+    def adopt(self, pause: Pause) -> None:
+        """Pause or resume: another worker has said so."""
+        before, self.pause_said = self.pause_said, pause
+        self._pause_reason = "another worker" if pause.paused else None
+        if before.paused is not pause.paused:
+            logger.warning("%s by another worker", "paused" if pause.paused else "resumed")
+        self._changed()
 
     def fail_liveness(self) -> bool:
         """Ask for a restart; return False if the life is ending anyway. Safe in any thread.
@@ -230,11 +272,20 @@ class Life:
     # -- the end ----------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Begin the drain; again is harmless. Safe in any thread, at once on the loop's own."""
+        """Tell the whole pod to drain; again is harmless. Any thread; at once on the loop's own."""
         if self._loop is None or self._loop.is_mine():
-            self._begin_drain()
+            self.tell(self.now())
         else:
-            self._loop.soon(self._begin_drain)
+            self._loop.soon(lambda: self.tell(self.now()))
+
+    def tell(self, since: float) -> None:
+        """Begin the drain: the whole pod was told to, at that time.
+
+        The time counts, so that a worker that joins in the middle does not begin at the beginning.
+        """
+        self.told = since if self.told is None else min(since, self.told)
+        self._begin_drain()
+        self._changed()
 
     def _begin_drain(self) -> None:
         if self._advance(Event.DRAIN_REQUESTED):
@@ -284,6 +335,8 @@ class Life:
         """Return the times of the drain. Without SIGTERM there is no delay to be waited for."""
         delay = self._settings.drain_delay if self._ending is not None else 0.0
         began = self.lifecycle.entered[Phase.DRAINING]
+        if self.told is not None:
+            began = min(began, self.told)
         return DrainPlan(began, delay, self._settings.drain_timeout)
 
     def _landing_flight(self) -> Flight:
@@ -311,6 +364,8 @@ class Life:
             await self._land()
         self.abandon()
         await self.duties.ended()
+        if self._workers is not None:
+            await self._workers.ended()
 
     def abandon(self) -> None:
         """End the life at once, without waiting for anything. Idempotent."""
@@ -323,6 +378,8 @@ class Life:
         GATE.leave(self._keeper)
         self.duties.cancel()
         self._advance(Event.STOPPED)
+        if self._workers is not None:
+            self._workers.end(self)
 
     # -- helpers ----------------------------------------------------------------------------------
 

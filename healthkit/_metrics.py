@@ -9,6 +9,7 @@ Imported only where metrics are asked for: `prometheus_client` takes 20 ms to im
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.exposition import choose_encoder
@@ -16,12 +17,13 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from healthkit._desk import Desk
 from healthkit._log import logger
-from healthkit._model import CheckState, Kind, Phase, WorkState
+from healthkit._model import CheckState, Kind, Phase, Probe, WorkState
 from healthkit._question import accept_of
+from healthkit._registry import WORKERS
 from healthkit._render import OK, complete
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from enum import StrEnum
 
     from prometheus_client.metrics_core import Metric
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from healthkit._answering import Answering
     from healthkit._life import Life
     from healthkit._model import Component
+    from healthkit._pod import Pod
     from healthkit._render import Answer
 
 SERVER_ERROR: Final = 500
@@ -53,28 +56,61 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """Yield every family, from the state of this moment."""
         life = self._life()
-        report = life.report()
-        yield _states("phase", "Phase of the process's life: 1 for the present one.", report.phase)
+        pod = life.pod()
+        report = life.report() if pod is None else pod.report
+        yield _states("phase", "Phase of the pod: 1 for the present one.", report.phase)
         yield _gauge("paused", "Whether readiness was taken off by hand.", report.paused)
         failed = report.liveness_failed
         yield _gauge("liveness_failed", "Whether the app has asked for a restart.", failed)
         success = _family("probe_success", "Whether a probe would succeed now.", "probe")
-        answers = CounterMetricFamily(
-            "healthkit_probe_answers", "Answers given to probes.", labels=("probe", "code")
-        )
-        for probe, desk in self._answering.desks.items():
+        for probe in Probe:
             success.add_metric([probe], self._answering.verdict(probe, report).passes)
-            for code, count in sorted(desk.counts().items()):
-                answers.add_metric([probe, str(code)], count)
         yield success
-        yield answers
-        yield from _checks([one for one in report.components if one.kind is Kind.CHECK])
-        yield from _work([one for one in report.components if one.kind is not Kind.CHECK])
-        yield _gauge("requests_in_flight", "Requests that are in the app.", life.in_flight)
-        yield _gauge(
-            "holds_in_flight", "Work other than requests that a drain waits for.", life.holds
-        )
-        yield from _drain(life)
+        known = [one for one in report.components if one.name != WORKERS]
+        yield from _checks([one for one in known if one.kind is Kind.CHECK])
+        yield from _work([one for one in known if one.kind is not Kind.CHECK])
+        own = _Share([], life.report().components, self._answering.counts())
+        if pod is None:
+            yield from _counts([own])
+            yield from _in_flight(life.in_flight, life.holds)
+            yield from _drain(life.drain_time, life.drain_duration)
+        else:
+            yield from _of_pod(pod, own, life)
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What one worker has counted. A sum would fall when one is replaced, as no counter may."""
+
+    #: The value of the label `worker`; nothing where there are no others.
+    worker: list[str]
+    components: tuple[Component, ...]
+    answers: Mapping[Probe, Mapping[int, int]]
+
+
+def _of_pod(pod: Pod, own: _Share, life: Life) -> Iterator[Metric]:
+    """Make what is counted in each worker, summed where a sum is what is asked for."""
+    first, *others = pod.members
+    details = [other.details() for other in others]
+    shares = [replace(own, worker=[str(first.facts.slot)])]
+    shares += [
+        _Share([str(other.facts.slot)], said.components, said.answers)
+        for other, said in zip(others, details, strict=True)
+    ]
+    yield from _counts(shares)
+    yield from _in_flight(
+        life.in_flight + sum(other.facts.requests for other in others),
+        life.holds + sum(len(other.facts.holds) for other in others),
+    )
+    drains = [(said.drain_time, said.drain_duration) for said in details]
+    begun = [
+        (time, took) for time, took in [(life.drain_time, life.drain_duration), *drains] if time
+    ]
+    ending = pod.report.phase in {Phase.DRAINING, Phase.STOPPED}
+    yield from _drain(*min(begun, default=(None, None)) if ending else (None, None))
+    yield _gauge("workers", "Workers of the pod that are there.", len(pod.members))
+    yield _gauge("workers_ready", "Workers that could serve.", pod.ready)
+    yield _gauge("workers_needed", "How many it takes for the pod to be ready.", pod.needed)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
@@ -99,9 +135,6 @@ def _checks(checks: list[Component]) -> Iterator[Metric]:
     hanging = _family("check_hanging", "Whether a run of a check does not end.", "check")
     age = _family("check_age_seconds", "Seconds since a check's last success or failure.", "check")
     duration = _family("check_duration_seconds", "How long a check's last run took.", "check")
-    runs = CounterMetricFamily(
-        "healthkit_check_runs", "Runs of a check, by outcome.", labels=("check", "outcome")
-    )
     for one in checks:
         for member in CheckState:
             state.add_metric([one.name, member], member is one.state)
@@ -111,9 +144,7 @@ def _checks(checks: list[Component]) -> Iterator[Metric]:
             age.add_metric([one.name], one.age)
         if one.duration is not None:
             duration.add_metric([one.name], one.duration)
-        for outcome, count in one.runs.items():
-            runs.add_metric([one.name, outcome], count)
-    return iter((state, required, hanging, age, duration, runs))
+    return iter((state, required, hanging, age, duration))
 
 
 def _work(work: list[Component]) -> Iterator[Metric]:
@@ -122,27 +153,49 @@ def _work(work: list[Component]) -> Iterator[Metric]:
     required = _family("work_required", "Whether a probe waits for the work.", *labels)
     progress = _family("work_progress_ratio", "How much of the work is done, 0 to 1.", *labels)
     overdue = _family("work_overdue", "Whether the work has missed its deadline.", *labels)
-    attempts = CounterMetricFamily(
-        "healthkit_work_attempts", "How often the work was begun.", labels=labels
-    )
     for one in work:
         for member in WorkState:
             state.add_metric([one.kind, one.name, member], member is one.state)
         required.add_metric([one.kind, one.name], one.required)
         overdue.add_metric([one.kind, one.name], one.overdue)
-        attempts.add_metric([one.kind, one.name], one.attempts)
         if one.progress is not None:
             progress.add_metric([one.kind, one.name], one.progress)
-    return iter((state, required, progress, overdue, attempts))
+    return iter((state, required, progress, overdue))
 
 
-def _drain(life: Life) -> Iterator[Metric]:
+def _counts(shares: list[_Share]) -> Iterator[Metric]:
+    """Make the counters, with a series for each worker if there are several."""
+    more = ("worker",) if shares[0].worker else ()
+    answers = _counter("probe_answers", "Answers given to probes.", "probe", "code", *more)
+    runs = _counter("check_runs", "Runs of a check, by outcome.", "check", "outcome", *more)
+    attempts = _counter("work_attempts", "How often the work was begun.", "kind", "work", *more)
+    for share in shares:
+        for probe, counts in share.answers.items():
+            for code, count in sorted(counts.items()):
+                answers.add_metric([probe, str(code), *share.worker], count)
+        for one in share.components:
+            for outcome, count in one.runs.items():
+                runs.add_metric([one.name, outcome, *share.worker], count)
+            if one.kind is not Kind.CHECK:
+                attempts.add_metric([one.kind, one.name, *share.worker], one.attempts)
+    return iter((answers, runs, attempts))
+
+
+def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(f"healthkit_{name}", text, labels=labels)
+
+
+def _in_flight(requests: int, holds: int) -> Iterator[Metric]:
+    yield _gauge("requests_in_flight", "Requests that are in the app.", requests)
+    yield _gauge("holds_in_flight", "Work other than requests that a drain waits for.", holds)
+
+
+def _drain(time: float | None, took: float | None) -> Iterator[Metric]:
     start = _family("drain_start_time_seconds", "When the drain began, in Unix time.")
     duration = _family("drain_duration_seconds", "How long the drain has been under way.")
-    if life.drain_time is not None:
-        start.add_metric([], life.drain_time)
-        entered = life.lifecycle.entered
-        duration.add_metric([], entered.get(Phase.STOPPED, life.now()) - entered[Phase.DRAINING])
+    if time is not None and took is not None:
+        start.add_metric([], time)
+        duration.add_metric([], took)
     return iter((start, duration))
 
 

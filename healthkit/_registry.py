@@ -27,6 +27,9 @@ OFFERED: Final = ("progress", "state")
 #: How the app's own lifespan is called among the start-up work.
 LIFESPAN: Final = "lifespan"
 
+#: How the number of workers is called in the answers of a pod that has several.
+WORKERS: Final = "workers"
+
 #: What every lambda is called.
 LAMBDA: Final = "<lambda>"
 
@@ -63,7 +66,7 @@ class Registry:
         Raises:
             ConfigError: its name is taken.
         """
-        known = [LIFESPAN, *(other.name for other in (*self.startups, *self.warmups))]
+        known = [LIFESPAN, WORKERS, *(other.name for other in (*self.startups, *self.warmups))]
         if item.name in [*known, *(check.name for check in self.checks)]:
             message = f"name={item.name!r}: is taken already; expected a name of its own for"
             raise ConfigError(f"{message} each, pass name='...'")

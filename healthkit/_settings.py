@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +25,13 @@ PREFIX: Final = "HEALTHKIT_"
 #: The kubelet sets it in every container, with or without service links
 #: (kubernetes 1.36 pkg/kubelet/kubelet_pods.go, getServiceEnvVarMap: the master services).
 IN_KUBERNETES: Final = "KUBERNETES_SERVICE_HOST"
+
+#: The convention for the number of workers; uvicorn's and gunicorn's default
+#: (uvicorn 0.54 docs/settings.md, "--workers"; gunicorn 27 docs, "workers").
+WEB_CONCURRENCY: Final = "WEB_CONCURRENCY"
+
+#: More is a slip.
+MOST_WORKERS: Final = 1_000
 
 #: Measured on one node: new connections arrive up to 1.1 s after the deletion of a pod. Clusters
 #: with more nodes and cloud load balancers are slower.
@@ -80,6 +88,9 @@ class Settings:
     reject_while_starting: bool
     retry_after: int
     metrics_path: str | None
+    state_dir: str | None
+    #: With how many workers the pod begins; None if nobody says.
+    workers: int | None
     #: What is to be logged once at the first start: level and line.
     notes: tuple[tuple[int, str], ...]
 
@@ -97,6 +108,25 @@ def _path(what: str, value: object) -> str:
     if not value.startswith("/") or not value.isprintable() or set(value) & set(" ?#%"):
         raise _validate.refuse(what, value, expected)
     return value
+
+
+def _state_dir(what: str, value: object) -> str | None:
+    """Return the directory's path. Absolute: workers and commands may run in different places."""
+    if value is None:
+        return None
+    expected = "the absolute path of a directory that all workers of the pod share"
+    path: object = (
+        os.fspath(cast("os.PathLike[str]", value)) if hasattr(value, "__fspath__") else value
+    )
+    if not isinstance(path, str) or not path.startswith("/") or not path.isprintable():
+        raise _validate.refuse(what, value, expected)
+    return os.path.normpath(path)
+
+
+def _workers(what: str, value: object) -> int | None:
+    if value is None:
+        return None
+    return _validate.whole(what, value, least=1, most=MOST_WORKERS)
 
 
 def _metrics_path(what: str, value: object) -> str | None:
@@ -174,6 +204,9 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "retry_after": _SECONDS_TO_RETRY,
     # An empty variable switches the metrics off.
     "metrics_path": _Kind(lambda text: text or None, _metrics_path),
+    # An empty variable: every worker speaks for itself.
+    "state_dir": _Kind(lambda text: text or None, _state_dir),
+    "workers": _Kind(_number, _workers),
 }
 
 
@@ -200,9 +233,28 @@ def read(code: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
     paths = cast("Mapping[str, Probe]", checked["paths"])
     _refuse_shadowing(said_by, checked["metrics_path"], paths)
     notes += _unknown(environ)
+    notes += _expect(checked, environ)
     settings = Settings(notes=(), **checked)  # type: ignore[arg-type]  # _KINDS checked each type
     notes += _grace(settings)
     return Settings(notes=tuple(notes), **checked)  # type: ignore[arg-type]  # as above
+
+
+def _expect(checked: dict[str, object], environ: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Find out with how many workers the pod begins; return what there is to say about it."""
+    if checked["state_dir"] is None:
+        several = checked["workers"] not in {None, 1}
+        line = f"workers={checked['workers']} without state_dir: each worker speaks for itself only"
+        return [(logging.WARNING, f"{line}; set both, or neither")] if several else []
+    text = environ.get(WEB_CONCURRENCY)
+    if checked["workers"] is not None or text is None:
+        unknown = "state_dir without workers: at first the pod is ready when all that have joined "
+        unknown += f"are; set workers (or {WEB_CONCURRENCY}) to the server's number of them"
+        return [(logging.WARNING, unknown)] if checked["workers"] is None else []
+    try:
+        checked["workers"] = _workers(WEB_CONCURRENCY, _number(text))
+    except ConfigError as exc:
+        return [(logging.WARNING, f"ignored: {exc}")]
+    return [(logging.INFO, f"{WEB_CONCURRENCY}={text!r}: the pod begins with that many workers")]
 
 
 def _refuse_shadowing(what: str, metrics_path: object, paths: Mapping[str, Probe]) -> None:

@@ -19,6 +19,10 @@ class LifecycleError(HealthkitError):
     """An event that the present phase has no answer to. Nothing was changed."""
 
 
+class StateDirError(HealthkitError):
+    """The state directory can't be used. A worker that meets it speaks for itself."""
+
+
 class CheckFailed(HealthkitError):  # noqa: N818  # a check raises it to say what happened
     """Raise it inside a check: the dependency was asked, and the answer is bad.
 

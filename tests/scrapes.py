@@ -22,22 +22,29 @@ FAMILIES: Final = {
     "healthkit_paused": "gauge",
     "healthkit_liveness_failed": "gauge",
     "healthkit_probe_success": "gauge",
-    "healthkit_probe_answers": "counter",
     "healthkit_check_state": "gauge",
     "healthkit_check_required": "gauge",
     "healthkit_check_hanging": "gauge",
     "healthkit_check_age_seconds": "gauge",
     "healthkit_check_duration_seconds": "gauge",
-    "healthkit_check_runs": "counter",
     "healthkit_work_state": "gauge",
     "healthkit_work_required": "gauge",
     "healthkit_work_progress_ratio": "gauge",
     "healthkit_work_overdue": "gauge",
+    "healthkit_probe_answers": "counter",
+    "healthkit_check_runs": "counter",
     "healthkit_work_attempts": "counter",
     "healthkit_requests_in_flight": "gauge",
     "healthkit_holds_in_flight": "gauge",
     "healthkit_drain_start_time_seconds": "gauge",
     "healthkit_drain_duration_seconds": "gauge",
+}
+
+#: Those that there are with a state directory only.
+OF_PODS: Final = {
+    "healthkit_workers": "gauge",
+    "healthkit_workers_ready": "gauge",
+    "healthkit_workers_needed": "gauge",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,8 @@ DEFAULTS: dict[str, object] = {
     "reject_while_starting": False,
     "retry_after": 5,
     "metrics_path": None,
+    "state_dir": None,
+    "workers": None,
 }
 
 #: What is neither a number nor a word nor a path.
@@ -425,3 +428,107 @@ def test_the_metrics_have_a_path_or_none(
 ) -> None:
     """An empty variable switches them off."""
     assert _read(environ, metrics_path=code).metrics_path == expected
+
+
+# -- several workers -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "environ", "state_dir", "workers"),
+    [
+        pytest.param({}, {}, None, None, id="one worker"),
+        pytest.param({}, {"WEB_CONCURRENCY": "4"}, None, None, id="not our business"),
+        pytest.param({"state_dir": "/run/pod/"}, {}, "/run/pod", None, id="nobody says how many"),
+        pytest.param({"state_dir": Path("/run/pod")}, {}, "/run/pod", None, id="a path object"),
+        pytest.param(
+            {"state_dir": "/run/pod"}, {"WEB_CONCURRENCY": "4"}, "/run/pod", 4, id="the convention"
+        ),
+        pytest.param(
+            {"state_dir": "/run/pod", "workers": 2},
+            {"WEB_CONCURRENCY": "4"},
+            "/run/pod",
+            2,
+            id="ours wins over the convention",
+        ),
+        pytest.param(
+            {"state_dir": "/run/pod"}, {"WEB_CONCURRENCY": "auto"}, "/run/pod", None, id="no number"
+        ),
+        pytest.param(
+            {"workers": 3},
+            {"HEALTHKIT_STATE_DIR": "/run/pod", "HEALTHKIT_WORKERS": "5"},
+            "/run/pod",
+            5,
+            id="variables win",
+        ),
+        pytest.param(
+            {"state_dir": "/run/pod"}, {"HEALTHKIT_STATE_DIR": ""}, None, None, id="switched off"
+        ),
+    ],
+)
+def test_the_workers_of_a_pod(
+    code: dict[str, object], environ: dict[str, str], state_dir: str | None, workers: int | None
+) -> None:
+    """WEB_CONCURRENCY counts only where there is a state directory and no setting of our own."""
+    found = _read(environ, **code)
+    assert (found.state_dir, found.workers) == (state_dir, workers)
+
+
+@pytest.mark.parametrize("value", ["relative/dir", "./x", "", 7, "/run/a\nb", b"/run", ["/run"]])
+def test_a_state_directory_is_an_absolute_path(value: object) -> None:
+    """Workers and commands may run in different places."""
+    with pytest.raises(ConfigError, match="the absolute path of a directory that all workers"):
+        _read(state_dir=value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1_001, 2.0, True, "4"])
+def test_workers_are_a_whole_number(value: object) -> None:
+    """From 1 to 1000."""
+    with pytest.raises(ConfigError, match="workers=.*a whole number from 1 to 1000"):
+        _read(workers=value)
+
+
+@pytest.mark.parametrize(
+    ("code", "environ", "level", "line"),
+    [
+        pytest.param(
+            {"workers": 4},
+            {},
+            logging.WARNING,
+            "workers=4 without state_dir: each worker speaks for itself only; set both, or neither",
+            id="no directory",
+        ),
+        pytest.param(
+            {"state_dir": "/run/pod"},
+            {},
+            logging.WARNING,
+            "state_dir without workers: at first the pod is ready when all that have joined are;"
+            " set workers (or WEB_CONCURRENCY) to the server's number of them",
+            id="no number",
+        ),
+        pytest.param(
+            {"state_dir": "/run/pod"},
+            {"WEB_CONCURRENCY": "4"},
+            logging.INFO,
+            "WEB_CONCURRENCY='4': the pod begins with that many workers",
+            id="the convention",
+        ),
+        pytest.param(
+            {"state_dir": "/run/pod"},
+            {"WEB_CONCURRENCY": "auto"},
+            logging.WARNING,
+            "ignored: WEB_CONCURRENCY='auto': expected a whole number from 1 to 1000",
+            id="not ours to refuse",
+        ),
+    ],
+)
+def test_what_is_said_about_several_workers(
+    code: dict[str, object], environ: dict[str, str], level: int, line: str
+) -> None:
+    """A pod that can't speak for all of its workers says so."""
+    assert line in _lines(_read(environ, **code), level)
+
+
+@pytest.mark.parametrize("code", [{}, {"workers": 1}, {"state_dir": "/run/pod", "workers": 4}])
+def test_nothing_is_said_where_all_is_well(code: dict[str, object]) -> None:
+    """One worker alone, or a directory and a number."""
+    assert _read(**code).notes == ()

@@ -42,6 +42,7 @@ PROGRAMS = [
     pytest.param("05_bare_asgi", "starlette", "http://pod/"),
     pytest.param("06_prestop", "starlette", "http://pod/"),
     pytest.param("08_checks", "starlette", "http://pod/"),
+    pytest.param("09_workers", "starlette", "http://pod/"),
 ]
 
 

@@ -31,6 +31,8 @@ class Goal:
     figure: float | None
     unit: str = "x"
     digits: int = 2
+    #: By how much of the limit it may be missed without failing, where that is known to be so.
+    tolerated: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -44,7 +46,7 @@ class Goal:
 
     def exceeded(self, slack: float) -> bool:
         """Whether the figure is not there, or above the goal by more than this part of it."""
-        return self.figure is None or self.figure > self.limit * (1 + slack)
+        return self.figure is None or self.figure > self.limit * (1 + max(slack, self.tolerated))
 
     def _said(self, figure: float) -> str:
         return f"{figure:.{self.digits}f}{self.unit}"

@@ -1,4 +1,4 @@
-"""The first five rows of the design's numbers: from what was measured to what is said.
+"""The rows of the design's numbers that are printed: from what was measured to what is said.
 
 A ratio is always to a floor that was measured in the same way; a peer's middleware is compared with
 the same app without it.
@@ -10,6 +10,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tests.benchmarks import probes
 from tests.benchmarks.contestant import find
 from tests.benchmarks.report import Goal, Row, Table
 from tests.benchmarks.server import median_ratio
@@ -28,6 +29,10 @@ READY_GOAL: Final = 2.0
 SERVER_GOAL: Final = 1.1
 MODULES_GOAL: Final = 5
 MEMORY_GOAL: Final = 0.1
+PROBE_GOAL: Final = 1.2
+PROBE_MODULE_GOAL: Final = 1.6
+#: CPython 3.11 needs 1.6 for `-m` itself, whatever the module does; 3.12 and later need 1.2.
+ON_3_11: Final = 0.1
 #: "Flat in the number of checks": the dearest over the cheapest. 3 % is what two counts may differ.
 FLAT_GOAL: Final = 1.03
 
@@ -213,3 +218,25 @@ def importing(added: Mapping[Import, Added]) -> Row:
         Goal("RSS", MEMORY_GOAL, None if ours.error else ours.rss, unit=" MiB"),
     ]
     return Row("5. `import`, after that of the peer's framework", [table], goals)
+
+
+def probing(counts: Mapping[str, Measured]) -> Row:
+    """Say what an exec probe costs."""
+    table = Table(("instructions", "of bare"))
+    floor = counts[probes.FLOOR]
+    for label, one in counts.items():
+        if error := one.error or floor.error:
+            table.add_error(label, error)
+        else:
+            table.add(label, f"{one.figure:,.0f}", f"{one.figure / floor.figure:.2f}x")
+
+    def ratio(label: str) -> float | None:
+        one = counts[label]
+        return None if one.error or floor.error else one.figure / floor.figure
+
+    goals = [
+        Goal("probe.py by name", PROBE_GOAL, ratio(probes.NAME)),
+        Goal("probe.py by URL", PROBE_GOAL, ratio(probes.URL)),
+        Goal("python -m", PROBE_MODULE_GOAL, ratio(probes.MODULE), tolerated=ON_3_11),
+    ]
+    return Row("6. `healthkit probe`, a new process each time", [table], goals)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 # Run as a file, Python looks for modules beside it; they are those of a package two levels up.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks import imports, measure, rows, server
+from tests.benchmarks import imports, measure, probes, rows, server
 from tests.benchmarks.contestant import find
 from tests.benchmarks.measure import BenchmarkError, Measured, Waits
 from tests.benchmarks.report import Goal, Row, Table, heading
@@ -118,6 +118,7 @@ def _own() -> Iterator[Row]:
     yield rows.liveness(figures, rows.LIVE)
     yield rows.readiness(figures, _waits(()))
     yield rows.importing({what: imports.added(what) for what in imports.OURS[:1]})
+    yield rows.probing(probes.probes())
 
 
 def _all() -> Iterator[Row]:
@@ -127,6 +128,7 @@ def _all() -> Iterator[Row]:
     yield rows.readiness(figures, _waits(rows.PEERS_LIVE))
     yield _servers()
     yield rows.importing({what: imports.added(what) for what in (*imports.OURS, *imports.PEERS)})
+    yield rows.probing(probes.probes())
 
 
 def _figures(own: Iterable[Group], peers: Iterable[Sequence[str]], *, rounds: int) -> rows.Figures:

@@ -22,6 +22,7 @@ from healthkit import (
     Phase,
     Probe,
     Progress,
+    StateDirError,
 )
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ def compare(outcome: Outcome) -> bool:
 
 def catch() -> HealthkitError:
     """Every error is one of healthkit's."""
-    errors: list[HealthkitError] = [ConfigError("x"), LifecycleError("x"), CheckFailed("x")]
+    errors: list[HealthkitError] = [ConfigError("x"), LifecycleError("x"), StateDirError("x")]
+    errors.append(CheckFailed("x"))
     return errors[0]
 
 

@@ -1,0 +1,265 @@
+"""The workers of one pod: this worker's part in it, and what it knows of the others.
+
+Owns the beat: the present state is handed to the clerk at once when it changes, every 50 ms while
+it keeps changing or drains, and once a second otherwise. What comes back is judged (`_pod`), and
+what concerns this worker is done to its life: told to drain, paused, resumed.
+
+Without a state directory none of this exists, and a life speaks for itself.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+import anyio
+
+from healthkit import _answers, _pod
+from healthkit._clerk import Note
+from healthkit._facts import HOLDS_NAMED, Details, Facts, Pause
+from healthkit._loop import Tasks
+from healthkit._state_dir import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from healthkit._clerk import Clerking
+    from healthkit._loop import Loop
+    from healthkit._model import Probe, Report
+    from healthkit._pod import Pod
+    from healthkit._settings import Settings
+
+#: Seconds between two records of a worker whose state changes all the time.
+HURRIED: Final = 0.05
+#: Seconds between two records of one whose state does not.
+CALM: Final = 1.0
+#: Seconds that an exit waits for a disk.
+GONE_WITHIN: Final = 0.5
+
+
+class Worker(Protocol):
+    """The life of this worker, as its pod sees it. On the loop."""
+
+    def report(self) -> Report:
+        """Say how things stand with this worker alone."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in the app."""
+        ...
+
+    def hold_labels(self) -> list[str]:
+        """Say what else a drain waits for."""
+        ...
+
+    @property
+    def drain_time(self) -> float | None:
+        """When the drain began, in Unix time."""
+        ...
+
+    @property
+    def drain_duration(self) -> float | None:
+        """How long it has been under way, in seconds."""
+        ...
+
+    @property
+    def told(self) -> float | None:
+        """When the whole pod was told to drain, on the clock that all processes share."""
+        ...
+
+    @property
+    def pause_said(self) -> Pause:
+        """The last word on whether the pod is paused, as far as it is known here."""
+        ...
+
+    def tell(self, since: float) -> None:
+        """Drain: the whole pod was told to, at that time."""
+        ...
+
+    def adopt(self, pause: Pause) -> None:
+        """Pause or resume: another worker has said so."""
+        ...
+
+
+class Answers(Protocol):
+    """The answers to probes, as this room needs them."""
+
+    def say(self, report: Report) -> Mapping[Probe, tuple[bool, str]]:
+        """Return what each probe would be told, given a report."""
+        ...
+
+    def counts(self) -> Mapping[Probe, Mapping[int, int]]:
+        """Return how many answers were given, by probe and status code."""
+        ...
+
+    def forget(self) -> None:
+        """Have every answer made anew."""
+        ...
+
+
+class Workers:
+    """One worker among those of its pod. On its life's loop, unless a method says otherwise."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clerk: Clerking,
+        answers: Answers,
+    ) -> None:
+        """Make one that has not joined yet.
+
+        Args:
+            settings: those in force.
+            clerk: who reads and writes.
+            answers: what becomes of what is known here.
+        """
+        self._settings = settings
+        self._clerk = clerk
+        self._answers = answers
+        self._app = identity()
+        self._worker: Worker | None = None
+        self._loop: Loop | None = None
+        self._tasks: Tasks | None = None
+        self._joined = 0
+        self._slot = 0
+        self._version = 0
+        self._started_once = self._ready_once = False
+        #: Set when there is something to write down.
+        self._wake = anyio.Event()
+        self._awake = False
+        #: Set when the record is gone.
+        self._left = anyio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Workers beside {len(self._clerk.view.peers)}>"
+
+    # -- one life ---------------------------------------------------------------------------------
+
+    def begin(self, worker: Worker, loop: Loop) -> None:
+        """Join the pod, for one life."""
+        self._worker, self._loop = worker, loop
+        self._joined = time.monotonic_ns()
+        self._slot = self._version = 0
+        self._started_once = self._ready_once = False
+        self._left = anyio.Event()
+        self._clerk.begin(lambda: loop.soon(self._heard))
+        self._tasks = Tasks(loop)
+        self._tasks.start(self._beat(), "workers")
+
+    def end(self, worker: Worker) -> None:
+        """Leave the pod, if that life is in it. Safe in any thread; never blocks."""
+        if self._worker is worker and self._tasks is not None:
+            self._worker = None
+            self._tasks.cancel()
+            self._clerk.end()
+
+    async def ended(self) -> None:
+        """Wait for the record to be gone, but not for long: a dead worker's says nothing."""
+        with anyio.move_on_after(GONE_WITHIN):
+            await self._left.wait()
+
+    def changed(self) -> None:
+        """Take note that this worker's own state has changed. Safe in any thread."""
+        self._version += 1
+        self._rouse()
+
+    def pod(self) -> Pod | None:
+        """Judge the pod; None if this worker is in none. Safe in any thread."""
+        worker = self._worker
+        return None if worker is None else self._judge(worker)
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _rouse(self) -> None:
+        """Have the state written down soon."""
+        if not self._awake and self._loop is not None:
+            self._awake = True
+            self._loop.soon(self._wake.set)
+
+    async def _beat(self) -> None:
+        """Have it written down how things stand, for ever."""
+        while (worker := self._worker) is not None:
+            self._awake = False
+            self._wake = anyio.Event()
+            pod = self._heed(worker)
+            self._clerk.post(self._note(worker, pod))
+            ending = pod.told is not None or pod.members[0].facts.ending
+            with anyio.move_on_after(HURRIED if ending else CALM):
+                pause = anyio.current_time() + HURRIED
+                await self._wake.wait()
+                await anyio.sleep(max(0.0, pause - anyio.current_time()))
+
+    def _heard(self) -> None:
+        """Act on what the others say. Called by the loop."""
+        if self._worker is None:
+            self._left.set()
+            return
+        self._heed(self._worker)
+        self._answers.forget()
+        self._rouse()
+
+    def _heed(self, worker: Worker) -> Pod:
+        """Do to this worker what was said to the pod; return how the pod stands then."""
+        pod = self._judge(worker)
+        if pod.told is not None and worker.told != pod.told:
+            worker.tell(pod.told)
+        if pod.pause.said > worker.pause_said.said:
+            worker.adopt(pod.pause)
+        self._started_once, self._ready_once = pod.started_once, pod.ready_once
+        self._slot = _free_slot(pod, self._slot)
+        return self._judge(worker)
+
+    def _judge(self, worker: Worker) -> Pod:
+        report = worker.report()
+        return _pod.judge(self._standing(worker, report), report, self._clerk.view)
+
+    def _standing(self, worker: Worker, report: Report) -> Facts:
+        """Say how this worker stands."""
+        labels = worker.hold_labels()
+        more = [f"{len(labels) - HOLDS_NAMED} more"] if len(labels) > HOLDS_NAMED else []
+        return Facts(
+            pid=os.getpid(),
+            app=self._app,
+            joined=self._joined,
+            slot=self._slot,
+            expected=self._settings.workers,
+            phase=report.phase,
+            started=report.started,
+            warmed=report.warmed,
+            ready=_answers.could_serve(report),
+            liveness_failed=report.liveness_failed,
+            pause=worker.pause_said,
+            told=worker.told,
+            pod_started=self._started_once,
+            pod_ready=self._ready_once,
+            requests=worker.in_flight,
+            holds=(*labels[:HOLDS_NAMED], *more),
+            drain_delay=self._settings.drain_delay,
+            drain_timeout=self._settings.drain_timeout,
+            version=self._version,
+        )
+
+    def _note(self, worker: Worker, pod: Pod) -> Note:
+        """Say everything, for the record."""
+        facts = pod.members[0].facts
+        latched = replace(facts, pod_started=self._started_once, pod_ready=self._ready_once)
+        details = Details(
+            components=worker.report().components,
+            answers=self._answers.counts(),
+            drain_time=worker.drain_time,
+            drain_duration=worker.drain_duration,
+        )
+        return Note(latched, details, self._answers.say(pod.report))
+
+
+def _free_slot(pod: Pod, slot: int) -> int:
+    """Return the worker's number: another one if somebody who came earlier has the same."""
+    own, *others = (member.facts for member in pod.members)
+    earlier = {facts.slot for facts in others if (facts.joined, facts.pid) < (own.joined, own.pid)}
+    if slot not in earlier:
+        return slot
+    taken = {facts.slot for facts in others}
+    return next(number for number in range(len(taken) + 1) if number not in taken)
