@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from healthkit import Progress
 
-#: How many steps the warm-up has: of some workers four times as many.
-STEPS = 60 if os.getpid() % 4 == 0 else 15
+#: How many steps the warm-up has: of some workers three times as many.
+STEPS = 30 if os.getpid() % 4 == 0 else 10
 
 health = Health(drain_delay=2, metrics_path="/metrics")
 

@@ -13,8 +13,8 @@ session leader), the kernel ignores that (setpgid(2), pid_namespaces(7)), and th
 once. A SIGSTOP in the background is no job control: whoever sent it to the server means the server,
 and the parent stays awake.
 
-Every signal is blocked in the parent: that is also what lets it take the terminal from the
-background (tcsetpgrp(3): otherwise SIGTTOU stops whoever tries).
+Every signal is blocked while the parent is in here: that is also what lets it take the terminal
+from the background (tcsetpgrp(3): otherwise SIGTTOU stops whoever tries).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: What differs here from what the parent was given: Python ignores the first two in itself
 #: (CPython Python/pylifecycle.c), and `_run` sets the third. Everything else that is ignored stays
-#: so, as nohup wants it; what is handled is reset by execve(2).
+#: so, as nohup wants it: nothing else is handled yet, or it is Python's SIGINT, reset by execve(2).
 _CHANGED: Final = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
 
 _STDIN: Final = 0
@@ -169,7 +169,11 @@ def _stop() -> None:
     """Stop this process group as the terminal does; return when it is continued.
 
     SIGCONT discards a stop signal that still waits (signal(7)), so that it is not passed on later.
+    The SIGCONT itself is taken here: taken later, it would undo the next stop.
     """
+    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     os.kill(0, signal.SIGTSTP)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
+    signal.signal(signal.SIGTSTP, handler)
+    signal.sigtimedwait({signal.SIGCONT}, 0)

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from healthkit import _records
 from healthkit._facts import Details, Facts, body_of
 from healthkit._log import logger
-from healthkit._state_dir import Seat, StateDir, View
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir, View
 from healthkit.errors import StateDirError
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Clerking(Protocol):
         """Be ready for notes. On the loop.
 
         Args:
-            news: called, in any thread, after each change of the view, and at the end.
+            news: called, in any thread, after the first look, or when there can be none; after
+                each change of the view; and at the end.
         """
         ...
 
@@ -138,7 +140,6 @@ class Place:
         self.view = View()
         self._facts = self._rung_for = None
         self._stays = self._settled = False
-        self._neighbours = frozenset()
 
     def complain(self, complaint: str | None, exc: Exception | None = None) -> None:
         """Say what is wrong once, and once that it is well again."""
@@ -325,6 +326,8 @@ class _Session:
         #: Since when the disk has been kept waiting for, on CLOCK_MONOTONIC; None if it is not.
         self._busy: float | None = None
         self._given_up = False
+        #: Whether anything was looked at yet, with whatever result.
+        self._looked = False
 
     def __repr__(self) -> str:
         return f"<_Session{' over' if self._over else ''} {self._place!r}>"
@@ -351,6 +354,7 @@ class _Session:
             self._thread = self._wire = None
             what = f"can't start a thread ({exc}): expected one, and a descriptor"
             self._place.complain(self._place.found(what))
+            self._news()
 
     def post(self, note: Note) -> None:
         """Hand in a note."""
@@ -418,7 +422,8 @@ class _Session:
         changed = self._place.exchange(self._notes.popleft() if self._notes else None)
         self._view = self._place.view
         back, self._given_up = self._given_up, False
-        if changed or back:
+        first, self._looked = not self._looked, True
+        if changed or back or first:
             self._news()
 
     def _wait(self, wire: _Wire) -> None:

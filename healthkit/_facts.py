@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from healthkit import _records
-from healthkit._model import CheckState, Component, Kind, Outcome, Phase, Probe, WorkState
+from healthkit._model import CheckState, Component, Kind, Outcome, Pause, Phase, Probe, WorkState
 from healthkit._validate import one_line
 
 if TYPE_CHECKING:
@@ -39,15 +39,6 @@ _TOO_MUCH: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """Whether readiness was taken off by hand, and when that was said: the last word holds."""
-
-    #: CLOCK_MONOTONIC in nanoseconds; 0 if nobody has ever said anything.
-    said: int = 0
-    paused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """How one worker stands. Everything here is in its record."""
 
@@ -67,15 +58,16 @@ class Facts:
     #: Whether it could serve by itself: warm, its required checks passing, not ending.
     ready: bool = False
     liveness_failed: bool = False
-    pause: Pause = Pause()
+    pause: Pause = field(default_factory=Pause)
     #: When the whole pod was told to drain, CLOCK_MONOTONIC in seconds; None if it was not.
     told: float | None = None
     #: Whether the pod has been started, and ready, as far as this worker knows.
     pod_started: bool = False
     pod_ready: bool = False
-    #: Requests in the app, and other work that a drain waits for.
-    requests: int = 0
-    holds: tuple[str, ...] = ()
+    #: Requests in the app, and other work that a drain waits for. They change all the time: whoever
+    #: asks looks, and it is no news.
+    requests: int = field(default=0, compare=False)
+    holds: tuple[str, ...] = field(default=(), compare=False)
     drain_delay: float = 0.0
     drain_timeout: float = 0.0
     #: Another number after each change that an answer could show.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from typing import TYPE_CHECKING, Literal, NoReturn, cast, final
 
 import anyio
@@ -343,13 +344,13 @@ def _workers_of(settings: Settings, answering: Answering) -> Workers | None:
     """Make this worker one of its pod's, if there is a state directory."""
     if settings.state_dir is None:
         return None
-    try:
-        from healthkit._clerk import Clerk  # noqa: PLC0415  # one worker alone does not pay for it
-        from healthkit._state_dir import StateDir  # noqa: PLC0415  # as above
-        from healthkit._workers import Workers  # noqa: PLC0415  # as above
-    except ImportError as exc:  # Windows has no fcntl
-        expected = "None on a platform without flock"
-        raise _validate.refuse("state_dir", settings.state_dir, expected) from exc
+    if sys.platform != "linux":
+        expected = f"None on {sys.platform}: several workers are for Linux, where pods are"
+        raise _validate.refuse("state_dir", settings.state_dir, expected)
+    from healthkit._clerk import Clerk  # noqa: PLC0415  # one worker alone does not pay for it
+    from healthkit._state_dir import StateDir  # noqa: PLC0415  # as above
+    from healthkit._workers import Workers  # noqa: PLC0415  # as above
+
     return Workers(settings, Clerk(StateDir(settings.state_dir)), answering)
 
 

@@ -17,11 +17,10 @@ import anyio
 from healthkit._calls import CALLED_AS
 from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
 from healthkit._duties import Duties
-from healthkit._facts import Pause
 from healthkit._lifecycle import Event, Lifecycle
 from healthkit._log import logger
 from healthkit._loop import Loop
-from healthkit._model import Component, Kind, Phase, Report, WorkState
+from healthkit._model import Component, Kind, Pause, Phase, Report, WorkState
 from healthkit._registry import LIFESPAN, Registry
 from healthkit._signals import GATE, Keeper
 from healthkit.errors import ConfigError
@@ -176,6 +175,11 @@ class Life:
             self._workers.begin(self, self._loop)
         self._divert()
         self._changed()
+
+    async def joined(self) -> None:
+        """Wait until this worker knows of the others of its pod, if it has any; not for long."""
+        if self._workers is not None and self._loop is not None:
+            await self._workers.joined()
 
     def app_started(self, state: object) -> None:
         """Begin the registered work: the app's own start-up is complete. Idempotent.

@@ -89,6 +89,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Whether readiness was taken off by hand, and when that was said: the last word holds."""
+
+    #: CLOCK_MONOTONIC in nanoseconds; 0 if nobody has ever said anything.
+    said: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """One named thing that readiness may depend on, as it stands. Nothing here is a secret."""
 

@@ -139,8 +139,8 @@ class Parent:
 
     def run(self) -> int:
         """Stay until the server has ended; return its exit status."""
-        status: int | None = None
         try:
+            status = self._child.reap()  # whose end may have been faster than the handlers
             while status is None:
                 status = self._turn()
         finally:

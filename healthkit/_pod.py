@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from healthkit._facts import Details, Facts, Pause, details_of
-from healthkit._model import Component, Kind, Phase, Report, WorkState
+from healthkit._facts import Details, Facts, details_of
+from healthkit._model import Component, Kind, Pause, Phase, Report, WorkState
 from healthkit._registry import WORKERS
 
 if TYPE_CHECKING:
@@ -132,6 +132,19 @@ def judge(own: Facts, report: Report, view: View) -> Pod:
         ready=can_serve,
         needed=to_serve,
     )
+
+
+def unseen(pod: Pod) -> Pod:
+    """Judge a pod of which nothing was seen yet but the worker that judges: it has not started.
+
+    What it knows of itself may be the contrary of what all the others know.
+    """
+    joining = Component(WORKERS, Kind.STARTUP, WorkState.PENDING)
+    report = pod.report
+    phase = _phase(report.phase, started=False, warmed=False, told=pod.told is not None)
+    components = (joining, *report.components[1:])
+    report = replace(report, phase=phase, started=False, warmed=False, components=components)
+    return replace(pod, report=report, ready=0)
 
 
 def _earliest(*moments: float | None) -> float | None:

@@ -7,8 +7,9 @@ the server's process and the terminal, `_run_options` for the arguments.
 The surprising fact: the very first thing is to block the signals. One that is blocked waits, also
 for PID 1, for which the kernel drops every signal that it would otherwise have died of (Linux
 kernel/signal.c, sig_ignored: blocked signals are never ignored; pid_namespaces(7)). So this module
-imports only what that takes, and the rest after it. They stay blocked to the end of the process:
-a late SIGTERM can't change an exit status that is known already.
+imports only what that takes, and the rest after it. They are let through while the parent waits,
+and at no other time. In the end they stay blocked: a late SIGTERM can't change an exit status that
+is known already.
 
 What it does not do:
 
@@ -21,6 +22,7 @@ What it does not do:
 from __future__ import annotations
 
 import os
+import select
 import signal
 
 TYPE_CHECKING = False  # typing's own costs more than all the rest of this module
@@ -65,15 +67,46 @@ _PLACES: Final = ("/dev/shm", "/tmp", "/run")  # noqa: S108  # a name of its own
 _STATE: Final = "state"
 
 
-class BlockedSignals:
-    """The process's own signals, all of them blocked: they wait until somebody looks."""
+class Signals:
+    """The process's own signals. They come through only while somebody waits for them.
+
+    Not sigtimedwait(2): what instruments a whole container, by a sitecustomize of its own, may have
+    started threads before `main`. Those block nothing, the kernel prefers them, and a SIGCHLD that
+    nobody handles is gone. A handler is run for all threads, and its byte waits in a pipe.
+    """
+
+    def __init__(self) -> None:
+        self._came: list[int] = []
+        self._reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._pipe = (self._reading, writing)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        for signum in CAUGHT:
+            signal.signal(signum, _came)
+
+    def __repr__(self) -> str:
+        return f"<Signals {self._came}>"
 
     def wait(self, timeout: float | None) -> int | None:
         """Return the next signal; None after `timeout` seconds, which may be None: for ever."""
-        if timeout is None:
-            return signal.sigwaitinfo(CAUGHT).si_signo
-        found = signal.sigtimedwait(CAUGHT, timeout)
-        return None if found is None else found.si_signo
+        if not self._came:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, CAUGHT)
+            select.select([self._reading], (), (), timeout)
+            signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
+            try:
+                self._came += os.read(self._reading, 4096)
+            except BlockingIOError:
+                return None
+        return self._came.pop(0)
+
+    def close(self) -> None:
+        """Listen no more. The handlers stay, and do nothing."""
+        signal.set_wakeup_fd(-1)
+        for descriptor in self._pipe:
+            os.close(descriptor)
+
+
+def _came(_signum: int, _frame: object) -> None:
+    """Do nothing: that it came is in the pipe already."""
 
 
 def main(arguments: list[str], environ: Mapping[str, str]) -> int:
@@ -123,7 +156,11 @@ def _run(options: Options, path: str) -> int:
     drain = PodDrain(StateDir(path), say, delay=options.drain_delay, least_delay=LEAST_DELAY)
     environ = {**options.environ, "HEALTHKIT_STATE_DIR": path}
     child = _child.spawn(options.command, environ, say)
-    return _parent.Parent(child, drain, BlockedSignals(), say).run()
+    signals = Signals()  # not before: what is ignored is inherited, what is handled is not
+    try:
+        return _parent.Parent(child, drain, signals, say).run()
+    finally:
+        signals.close()
 
 
 def say(line: str) -> None:

@@ -1,31 +1,23 @@
-"""The state directory: how a process takes a place in it, and what it sees there.
+"""The state directory: what a process sees in it, does to the others there, and cleans away.
 
-Owns the files. Everything here blocks for as long as the disk does, and is called in a thread of
-its own, or by a command, never on an app's loop. What is read is judged elsewhere.
+Owns the files, beside `_seat`. All of it blocks for as long as the disk does, and is called in a
+thread of its own, or by a command, never on an app's loop. What is read is judged elsewhere.
 
 A place is a record (see `_records`) and a doorbell beside it: a FIFO of which the worker holds the
-reading end. Ringing it is one byte; a bell that nobody hears is no error. Names are never taken
-twice: a process id and 64 random bits.
+reading end. Ringing it is one byte; a bell that nobody hears is no error.
 
 Anything may lie in the directory. What is no record is not read, nothing but a FIFO is written to,
 and only what healthkit has made, and nobody holds, is removed.
 """
 
-# What counts here is the system call, and its flags; names are joined to one directory's path.
-# ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH108, PTH112, PTH115, PTH116, PTH208
-
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import os
 import re
-import secrets
 import stat
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -38,14 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: What a file is called before it is locked and written.
-_UNBORN: Final = "new-"
+UNBORN: Final = "new-"
 #: A name of that kind that is older than this, in seconds, was left behind by a crash.
 _UNBORN_FOR: Final = 60.0
-
 #: What says that the workers of a server were once ready, before the server's process.
 _SETTLED: Final = "settled-"
 
-#: What `Seat` makes, and `StateDir.settle`.
+#: What `_seat.Seat` makes, and `StateDir.settle`.
 _RECORD_NAME: Final = re.compile(r"(new-)?(worker|drain)-[0-9]+-[0-9a-f]+")
 _BELL_NAME: Final = re.compile(r"worker-[0-9]+-[0-9a-f]+\.bell")
 _SETTLED_NAME: Final = re.compile(r"settled-(?P<pid>[0-9]{1,10})-(?P<began>[0-9]+)")
@@ -184,7 +175,7 @@ class StateDir:
             return self._is_bell_of_nobody(name)
         if name.startswith(_SETTLED):
             return self._is_marker_of_nobody(name)
-        kinds = (_records.WORKER, _records.DRAIN, _UNBORN)
+        kinds = (_records.WORKER, _records.DRAIN, UNBORN)
         return name.startswith(kinds) and self._is_record_of_nobody(name)
 
     def _is_bell_of_nobody(self, name: str) -> bool:
@@ -207,200 +198,12 @@ class StateDir:
         if descriptor is None:
             return False
         try:
-            newborn = name.startswith(_UNBORN) and _age(descriptor) < _UNBORN_FOR
+            newborn = name.startswith(UNBORN) and _age(descriptor) < _UNBORN_FOR
             if newborn or not _is_ours(name, descriptor) or _records.is_held(descriptor):
                 return False
-            return _is_at(self.at(name), descriptor)
+            return is_at(self.at(name), descriptor)
         finally:
             os.close(descriptor)
-
-
-class Seat:
-    """This process's own record in a directory, locked until `leave`. Not thread-safe.
-
-    A forked child has none of its parent's places.
-    """
-
-    def __init__(self, directory: StateDir, kind: str, body: bytes) -> None:
-        """Take a place: the record is locked and written before it gets its name.
-
-        Args:
-            directory: where. It is made if only its last part is missing.
-            kind: what the name begins with.
-            body: the first version of the record.
-
-        Raises:
-            StateDirError: the directory is unusable. Nothing is left behind.
-        """
-        self.directory = directory
-        self.name = f"{kind}{os.getpid()}-{secrets.token_hex(8)}"
-        #: The reading end of the doorbell; None where the file system has no FIFOs.
-        self.bell: int | None = None
-        self._path = directory.at(self.name)
-        self._record = -1
-        self._pid = os.getpid()
-        #: The directory itself, whatever path leads to it.
-        self._home: os.stat_result | None = None
-        #: Where in the file the present body begins, and where its room ends.
-        self._start = self._end = _records.HEADER
-        if any(seat.shares(directory, kind) for seat in tuple(_SEATS)):
-            message = f"state_dir={directory.path!r}: another Health of this process is in it:"
-            raise StateDirError(f"{message} expected a directory for each")
-        _FORKS.hook()
-        _SEATS.add(self)
-        try:
-            self._take(body)
-        except BaseException as exc:
-            self.leave()
-            if isinstance(exc, OSError):
-                raise directory.error("write in", exc) from exc
-            raise
-
-    def __repr__(self) -> str:
-        return f"<Seat {self.name} {'left' if self._record < 0 else 'taken'}>"
-
-    def write(self, body: bytes) -> None:
-        """Write the record anew, whole. The version before stays readable until then, or if not.
-
-        Raises:
-            OSError: the disk does not take it, or the place was left.
-        """
-        if len(body) > _records.LONGEST:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        data = _records.padded(body)
-        first = _records.HEADER
-        start = first if first + len(data) <= self._start else self._end
-        size = os.fstat(self._record).st_size
-        try:
-            _write(self._record, data, start)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._record, size)  # others may need the room
-            raise
-        _write(self._record, _records.header(body, start), 0)
-        self._start, self._end = start, start + len(data)
-
-    def shares(self, directory: StateDir, kind: str) -> bool:
-        """Whether another place of this kind in that directory would be this process's second."""
-        if not self.name.startswith(kind):
-            return False
-        if self.directory.path == directory.path:
-            return True
-        try:
-            return self._home is not None and os.path.samestat(self._home, os.stat(directory.path))
-        except OSError:
-            return False
-
-    def is_in_place(self) -> bool:
-        """Whether the record can still be found by others: nobody has removed or replaced it."""
-        return _is_at(self._path, self._record)
-
-    def leave(self) -> None:
-        """Take the record away and give the lock back. Idempotent; never raises."""
-        _SEATS.discard(self)
-        if os.getpid() == self._pid:  # else a child that was forked behind Python's back
-            for path, descriptor in ((self._path, self._record), (self._bell_path, self.bell)):
-                with contextlib.suppress(OSError):
-                    if descriptor is not None and _is_at(path, descriptor):
-                        os.unlink(path)
-            with contextlib.suppress(OSError, ValueError):  # ValueError: there is none
-                fcntl.flock(self._record, fcntl.LOCK_UN)
-        self.let_go()
-
-    def let_go(self) -> None:
-        """Close what is open, and leave the files. In a forked child they are the parent's."""
-        for descriptor in (self._record, self.bell):
-            if descriptor is not None and descriptor >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
-        self._record, self.bell = -1, None
-
-    # -- inside -----------------------------------------------------------------------------------
-
-    @property
-    def _bell_path(self) -> str:
-        return self._path + _records.BELL
-
-    def _take(self, body: bytes) -> None:
-        unborn = self.directory.at(_UNBORN + self.name)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with contextlib.ExitStack() as undo:
-            self._make_directory(undo)
-            with _FORKS.held_up:
-                self._record = os.open(unborn, flags, 0o600)
-            undo.callback(_remove, unborn)
-            fcntl.flock(self._record, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.fchmod(self._record, 0o600)  # a umask may have taken it from the siblings
-            self.write(body)
-            self.write(body)  # the room for the next version is there, whatever the disk does
-            os.rename(unborn, self._path)
-            undo.pop_all()
-        if self.name.startswith(_records.WORKER):
-            self._hang_bell()  # not earlier: a bell without its record is taken for a dead one's
-
-    def _make_directory(self, undo: contextlib.ExitStack) -> None:
-        path = self.directory.path
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path, 0o700)
-            undo.callback(_remove_directory, path)
-            os.chmod(path, 0o700)  # as above
-        self._home = os.stat(path)
-
-    def _hang_bell(self) -> None:
-        path = self._bell_path
-        flags = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        with contextlib.suppress(OSError), contextlib.ExitStack() as undo:
-            os.mkfifo(path, 0o600)
-            undo.callback(_remove, path)
-            os.chmod(path, 0o600)  # as above
-            with _FORKS.held_up:
-                self.bell = os.open(path, flags)  # with a writing end it never reads as closed
-            undo.pop_all()
-
-
-#: The places of this process. A forked child has none of them: the lock would outlive the worker.
-_SEATS: Final = set[Seat]()
-
-
-class _Forks:
-    """Keeps a fork from coming between the opening of a descriptor and its place in a `Seat`.
-
-    A child would inherit it, and the lock with it, and not know.
-    """
-
-    def __init__(self) -> None:
-        #: Enter it to open something. Never around anything that may fork.
-        self.held_up = threading.Lock()
-        self._hooked = False
-        #: Between our own two hooks: a fork may have begun before they were there.
-        self._forking = False
-
-    def hook(self) -> None:
-        """Register with the interpreter, once: a registration can't be taken back."""
-        with self.held_up:
-            if not self._hooked:
-                self._hooked = True
-                os.register_at_fork(
-                    before=self._before, after_in_parent=self._after, after_in_child=self._forked
-                )
-
-    def _before(self) -> None:
-        self.held_up.acquire()
-        self._forking = True
-
-    def _after(self) -> None:
-        if self._forking:
-            self._forking = False
-            self.held_up.release()
-
-    def _forked(self) -> None:
-        for seat in tuple(_SEATS):
-            seat.let_go()
-        _SEATS.clear()
-        self._after()
-
-
-_FORKS: Final = _Forks()
 
 
 def identity() -> str:
@@ -415,6 +218,14 @@ def identity() -> str:
         namespace = ""
     words = "\0".join([namespace, *map(str, sys.argv)])
     return hashlib.sha256(words.encode(errors="backslashreplace")).hexdigest()[:16]
+
+
+def is_at(path: str, descriptor: int) -> bool:
+    """Whether the open file is the one that is found at `path`."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 # -- records --------------------------------------------------------------------------------------
@@ -470,6 +281,10 @@ def _is_ours(name: str, descriptor: int) -> bool:
     return found == _records.BEGINNING or (not found and _RECORD_NAME.fullmatch(name) is not None)
 
 
+def _age(descriptor: int) -> float:
+    return time.time() - os.fstat(descriptor).st_mtime
+
+
 def _settled_name() -> str | None:
     """Return what marks the server's own process: its id, and when it began; None if unknown."""
     pid = os.getppid()
@@ -483,37 +298,3 @@ def _is_settled(names: list[str]) -> bool:
 
 def _printable(name: str) -> str:
     return name if name.isprintable() else ascii(name)
-
-
-# -- files ----------------------------------------------------------------------------------------
-
-
-def _write(descriptor: int, data: bytes, start: int) -> None:
-    """Write all of `data`."""
-    while data:
-        written = os.pwrite(descriptor, data, start)
-        if not written:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        data, start = data[written:], start + written
-
-
-def _is_at(path: str, descriptor: int) -> bool:
-    """Whether the open file is the one that is found at `path`."""
-    try:
-        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
-    except OSError:
-        return False
-
-
-def _age(descriptor: int) -> float:
-    return time.time() - os.fstat(descriptor).st_mtime
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-
-
-def _remove_directory(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.rmdir(path)

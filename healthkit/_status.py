@@ -33,7 +33,8 @@ from healthkit import _arguments, _records
 from healthkit._arguments import USAGE, Options
 from healthkit._facts import details_of, written_of
 from healthkit._model import CheckState, Kind, Probe, WorkState
-from healthkit._pod_drain import printable, seconds, told_at
+from healthkit._pod_drain_log import printable, seconds
+from healthkit._pod_drain_rules import told_at
 from healthkit._state_dir import StateDir
 from healthkit.errors import ConfigError, StateDirError
 

@@ -18,7 +18,7 @@ import anyio
 
 from healthkit import _answers, _pod
 from healthkit._clerk import Note
-from healthkit._facts import HOLDS_NAMED, Details, Facts, Pause
+from healthkit._facts import HOLDS_NAMED, Details, Facts
 from healthkit._loop import Tasks
 from healthkit._state_dir import identity
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from healthkit._clerk import Clerking
     from healthkit._loop import Loop
-    from healthkit._model import Probe, Report
+    from healthkit._model import Pause, Probe, Report
     from healthkit._pod import Pod
     from healthkit._settings import Settings
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 HURRIED: Final = 0.05
 #: Seconds between two records of one whose state does not.
 CALM: Final = 1.0
+#: Seconds that a start-up waits for a disk. A worker that is slower begins as not started.
+SEEN_WITHIN: Final = 1.0
 #: Seconds that an exit waits for a disk.
 GONE_WITHIN: Final = 0.5
 
@@ -130,6 +132,8 @@ class Workers:
         #: Set when there is something to write down.
         self._wake = anyio.Event()
         self._awake = False
+        #: Set when the others were looked at for the first time.
+        self._seen = anyio.Event()
         #: Set when the record is gone.
         self._left = anyio.Event()
 
@@ -144,7 +148,7 @@ class Workers:
         self._joined = time.monotonic_ns()
         self._slot = self._version = 0
         self._started_once = self._ready_once = False
-        self._left = anyio.Event()
+        self._left, self._seen = anyio.Event(), anyio.Event()
         self._clerk.begin(lambda: loop.soon(self._heard))
         self._tasks = Tasks(loop)
         self._tasks.start(self._beat(), "workers")
@@ -155,6 +159,14 @@ class Workers:
             self._worker = None
             self._tasks.cancel()
             self._clerk.end()
+
+    async def joined(self) -> None:
+        """Wait until this worker knows what the others say, but not for long.
+
+        Else it would say ready in the middle of a drain, or unready in a pod that serves.
+        """
+        with anyio.move_on_after(SEEN_WITHIN):
+            await self._seen.wait()
 
     async def ended(self) -> None:
         """Wait for the record to be gone, but not for long: a dead worker's says nothing."""
@@ -197,6 +209,7 @@ class Workers:
         if self._worker is None:
             self._left.set()
             return
+        self._seen.set()
         self._heed(self._worker)
         self._answers.forget()
         self._rouse()
@@ -204,6 +217,8 @@ class Workers:
     def _heed(self, worker: Worker) -> Pod:
         """Do to this worker what was said to the pod; return how the pod stands then."""
         pod = self._judge(worker)
+        if not self._seen.is_set():
+            return pod
         if pod.told is not None and worker.told != pod.told:
             worker.tell(pod.told)
         if pod.pause.said > worker.pause_said.said:
@@ -214,7 +229,8 @@ class Workers:
 
     def _judge(self, worker: Worker) -> Pod:
         report = worker.report()
-        return _pod.judge(self._standing(worker, report), report, self._clerk.view)
+        pod = _pod.judge(self._standing(worker, report), report, self._clerk.view)
+        return pod if self._seen.is_set() else _pod.unseen(pod)
 
     def _standing(self, worker: Worker, report: Report) -> Facts:
         """Say how this worker stands."""

@@ -242,6 +242,7 @@ class _Lifespan:
         """Pass the app's message on; begin the registered work when its start-up is complete."""
         self._seen.add(message["type"])
         if message["type"] == "lifespan.startup.complete":
+            await self._life.joined()
             self._life.app_started(self._scope.get("state", {}))
         elif message["type"] == "lifespan.startup.failed":
             self._life.app_failed()

@@ -49,6 +49,8 @@ class Board:
     #: Who is hung, as far as the others can tell.
     stale: set[int] = field(default_factory=set["int"])
     by_hand: bool = False
+    #: Whether whoever begins now does not get to look, as with a slow disk.
+    blind: bool = False
     clerks: list[BoardClerk] = field(default_factory=list["BoardClerk"])
 
     def clerk(self, directory: object = None) -> BoardClerk:
@@ -86,10 +88,12 @@ class BoardClerk:
     def __init__(self, board: Board, number: int) -> None:
         self.board = board
         self.number = number
+        self.looked = False
         self.view = View()
 
     def begin(self, news: Callable[[], object]) -> None:
         """Be ready."""
+        self.looked = self.board.blind
         self.board.news[self.number] = news
 
     def post(self, note: Note) -> None:
@@ -102,6 +106,9 @@ class BoardClerk:
             self.board.settled = self.board.settled or note.facts.pod_ready
             if not self.board.by_hand:
                 self.board.deliver()
+            if not self.looked:
+                self.looked = True
+                self.board.news[self.number]()
 
     def end(self) -> None:
         """Take it away."""
@@ -114,6 +121,8 @@ class BoardClerk:
 
     def look(self) -> None:
         """See what there is."""
+        if self.board.blind:
+            return
         before, self.view = self.view, self.board.view(self.number)
         if self.view != before and self.number in self.board.news:
             self.board.news[self.number]()

@@ -10,7 +10,7 @@ import pytest
 
 from healthkit import _child
 from healthkit._child import Child, Terminal
-from healthkit._run import CAUGHT, BlockedSignals
+from healthkit._run import CAUGHT
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _blocked() -> Iterator[None]:
     """Block the signals as the parent does, and forget those that came."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
     yield
-    while BlockedSignals().wait(0.0) is not None:
+    while signal.sigtimedwait(CAUGHT, 0.0) is not None:
         pass
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -179,6 +179,27 @@ def test_orphans_are_reaped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert job.child.reap() == 137
 
 
+def test_an_orphan_that_stops_stops_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is none of the terminal's job."""
+    job = Job(monkeypatch, SLEEP)
+    orphan = os.posix_spawnp("sleep", ["sleep", "60"], os.environ, setpgroup=0, setsigmask=())
+    os.kill(orphan, signal.SIGTSTP)
+    os.waitid(os.P_PID, orphan, os.WSTOPPED | os.WNOWAIT)
+    assert job.child.reap() is None
+    assert job.stops == 0
+    os.kill(orphan, signal.SIGKILL)
+    os.waitid(os.P_PID, orphan, os.WEXITED | os.WNOWAIT)
+    assert job.kill() == 137
+
+
+def test_the_whole_group_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal has stopped the workers too."""
+    sent = Calls()
+    monkeypatch.setattr(os, "killpg", sent)
+    Child(12345, Terminal(), print).resume()
+    assert sent.calls == [(12345, signal.SIGCONT)]
+
+
 def test_in_the_foreground_the_server_gets_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that Ctrl-C reaches it directly; in the end the shell finds it where it was."""
     tty = Tty(monkeypatch, OWN)
@@ -264,6 +285,20 @@ def test_a_server_that_asks_for_the_terminal_gets_it(
     job.kill()
 
 
+def test_the_sigcont_that_continues_the_parent_is_taken_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Taken later, it would continue a server that was stopped again."""
+    real = os.kill
+
+    def continued(_pid: int, _signum: int) -> None:
+        real(os.getpid(), signal.SIGCONT)
+
+    monkeypatch.setattr(os, "kill", continued)
+    _child._stop()
+    assert signal.SIGCONT not in signal.sigpending()
+
+
 def test_the_parent_stops_by_the_default_action_of_its_own_sigtstp(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -271,11 +306,16 @@ def test_the_parent_stops_by_the_default_action_of_its_own_sigtstp(
     done = Calls()
     monkeypatch.setattr(os, "kill", done)
     monkeypatch.setattr(signal, "pthread_sigmask", done)
+    monkeypatch.setattr(signal, "signal", done)
+    monkeypatch.setattr(signal, "sigtimedwait", done)
     _child._stop()
     assert done.calls == [
+        (signal.SIGTSTP, signal.SIG_DFL),
         (0, signal.SIGTSTP),
         (signal.SIG_UNBLOCK, {signal.SIGTSTP}),
         (signal.SIG_BLOCK, {signal.SIGTSTP}),
+        (signal.SIGTSTP, None),  # what the first call has returned
+        ({signal.SIGCONT}, 0),
     ]
 
 

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from healthkit import _clerk, _records, _state_dir
+from healthkit import _clerk, _records, _seat
 from healthkit._clerk import Clerk, Note, Place
-from healthkit._facts import Details, Facts, Pause, written_of
-from healthkit._model import Phase, Probe
-from healthkit._state_dir import Seat, StateDir, View
+from healthkit._facts import Details, Facts, written_of
+from healthkit._model import Pause, Phase, Probe
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -65,7 +66,7 @@ def _nothing_is_left() -> Iterator[None]:
     before = _descriptors()
     yield
     until(lambda: not _threads())
-    assert set(_state_dir._SEATS) == set()
+    assert set(_seat._SEATS) == set()
     assert _descriptors() == before
 
 
@@ -763,7 +764,10 @@ def test_another_version_is_left_alone(
     with _of_another_version(home):  # that one will leave
         place.exchange(a_note())
         assert is_there(place)
-    assert said(caplog) == []
+        assert said(caplog) == []
+        place.leave()
+        place.exchange(a_note())
+        assert not is_there(place)
 
 
 def test_of_two_versions_that_start_together_both_do_not_stay(
@@ -1013,6 +1017,53 @@ def test_a_disk_that_does_not_answer_is_given_up_on(
     other.leave()
 
 
+@crowd
+def test_nothing_is_seen_after_the_end(gate: Gate, clerk: Clerk) -> None:
+    """What a life has seen is not the next one's, even if the disk keeps its thread."""
+    other = Place(StateDir(gate.path))
+    other.exchange(a_note(joined=2))
+    clerk.begin(News())
+    post_and_wait(clerk)
+    assert clerk.view.peers
+    gate.shut()
+    clerk.post(a_note())
+    assert gate.reached.wait(DEADLINE)
+    clerk.end()
+    assert clerk.view == View()
+    clerk.begin(News())
+    assert clerk.view == View()
+    other.leave()
+
+
+def test_an_end_does_not_wait_for_the_last_note(
+    gate: Gate, clerk: Clerk, news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a worker had to say does not matter any more when it goes."""
+    clerk.begin(news)
+    monkeypatch.setattr(os, "eventfd_write", _never)
+    clerk.post(a_note())
+    monkeypatch.undo()
+    clerk.end()
+    until(lambda: news.count == 1)
+    assert gate.looks == 0
+
+
+def test_an_end_is_said_once_however_quick_the_thread_is(
+    clerk: Clerk, news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that has gone before `end` returns has said so."""
+    real = os.eventfd_write
+
+    def write(descriptor: int, value: int) -> None:
+        real(descriptor, value)
+        until(lambda: not _threads())
+
+    clerk.begin(news)
+    monkeypatch.setattr(os, "eventfd_write", write)
+    clerk.end()
+    assert news.count == 1
+
+
 def test_a_sleeping_clerk_is_not_given_up_on(
     home: Path, clerk: Clerk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -1071,37 +1122,44 @@ def test_a_session_without_a_thread_passes_on_whom_to_wait_for(
     def refuse(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
+    (first,) = _threads()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         clerk.begin(News())
     clerk.begin(News())
+    assert clerk._session is not None
+    assert clerk._session._before is first
     clerk.post(a_note(joined=3))
-    assert len(_threads()) == 2
     gate.opened.set()
     until(lambda: [peer.facts.joined for peer in StateDir(str(home)).look().peers] == [3])
 
 
+@crowd
 def test_what_nobody_expects_ends_a_thread_but_not_the_clerk(
     home: Path, gate: Gate, clerk: Clerk, news: News, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is said once, with where it happened; the next note starts another thread."""
+    other = Place(StateDir(gate.path))
+    other.exchange(a_note(joined=2))
     clerk.begin(news)
     post_and_wait(clerk)
+    assert clerk.view.peers
     gate.fault = ZeroDivisionError()
     for _ in range(2):
         clerk.post(a_note())
         until(lambda: clerk._session is not None and clerk._session._thread is None)
         until(lambda: not _threads())
         assert clerk.view == View()
-        assert names(home) == []
+        assert len(records(home)) == 1
     assert caplog.records[0].exc_info is not None
     assert is_alone(
         said(caplog), "ZeroDivisionError: expected nothing of the kind; a bug in healthkit"
     )
     gate.fault = None
     post_and_wait(clerk)
-    assert records(home)
+    assert len(clerk.view.peers) == 1
     assert is_well(said(caplog))
+    other.leave()
 
 
 @pytest.mark.parametrize("what", ["the bell", "the wire"])

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthkit import _facts, _records
-from healthkit._facts import Details, Facts, Pause, body_of, details_of, facts_of, written_of
-from healthkit._model import CheckState, Component, Kind, Outcome, Phase, Probe, WorkState
+from healthkit._facts import Details, Facts, body_of, details_of, facts_of, written_of
+from healthkit._model import CheckState, Component, Kind, Outcome, Pause, Phase, Probe, WorkState
 
 FACTS: Final = Facts(pid=42, app="shop", joined=7)
 SAYS: Final = dict.fromkeys(Probe, (True, "ok"))

@@ -314,3 +314,11 @@ def test_a_reason_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> No
         health.fail_liveness(cast("str", reason))
         health.pause(cast("str", reason))
     assert caplog.messages[:2] == ["liveness failed: a b", "paused: a b"]
+
+
+def test_a_state_directory_is_for_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere it is refused at start, in one line; without one everything works."""
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(ConfigError, match="state_dir='/run/pod': expected None on win32: several"):
+        Health(state_dir="/run/pod")
+    assert Health().phase == "starting"

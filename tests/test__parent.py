@@ -198,6 +198,13 @@ def test_a_server_that_dies_first_ends_the_parent() -> None:
     assert Play((4, CHLD)).run() == [(4, "end")]
 
 
+def test_a_server_may_have_died_before_anybody_listened() -> None:
+    """Its SIGCHLD may be gone; its status is not."""
+    play = Play()
+    play.ends_at = START
+    assert play.run() == [(0, "end")]
+
+
 def test_a_server_that_dies_in_the_drain_ends_the_parent_and_gets_no_signal() -> None:
     """Its process id may already be another's."""
     play = Play((0, TERM), (2, CHLD), drain_takes=2.01)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthkit._answers import could_serve, verdict
-from healthkit._facts import Details, Facts, Pause
-from healthkit._model import CheckState, Component, Kind, Phase, Probe, Report, WorkState
+from healthkit._facts import Details, Facts
+from healthkit._model import CheckState, Component, Kind, Pause, Phase, Probe, Report, WorkState
 from healthkit._pod import Pod, judge
 from healthkit._state_dir import View
 from tests.pods import ENDING, FAILING, READY, STARTING, WARMING, a_peer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,10 @@ from hypothesis import strategies as st
 
 from healthkit import _records
 from healthkit._facts import Facts
-from healthkit._pod_drain import Order, PodDrain, Stage, in_flight, printable, sight, told_at
-from healthkit._state_dir import Seat, StateDir, View
+from healthkit._pod_drain import PodDrain
+from healthkit._pod_drain_log import printable
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir
 from tests.drains import TICK, Directory, Watch, Worker, a_record, asked_by_another
 
 if TYPE_CHECKING:
@@ -163,13 +164,6 @@ def test_the_limit_is_this_drains_own(play: Play) -> None:
         assert play.run(play.drain(limit=1)) == 1
 
 
-def test_no_record_ends_the_delay() -> None:
-    """Not even one that says it was written later than now, by a worker whose clock is another."""
-    ahead = a_record(Facts(pid=12, app="", joined=0, told=7.0, drain_delay=5), 99.0)
-    assert sight(Order(7.0), View((ahead,)), 11.9).stage is Stage.DELAY
-    assert sight(Order(7.0), View((ahead,)), 12.0).stage is Stage.DRAINED
-
-
 def test_without_a_timeout_the_last_word_counts(tmp_path: Path) -> None:
     """A worker that has latched had no time to write after the delay: it is not accused."""
     play = Play(tmp_path, Worker(12, timeout=0))
@@ -221,14 +215,6 @@ def test_a_drain_that_was_over_long_ago_ends_at_once(play: Play) -> None:
     play.directory.workers[0].requests = ((0, 99),)
     assert play.run() == 0
     assert play.lines[-1] == "gave up after 0 s with 1 request still in flight"
-
-
-def test_whoever_was_first_counts() -> None:
-    """A request, or a worker that has latched one that is there no more."""
-    assert told_at(View()) is None
-    assert told_at(View((), 7.0)) == 7.0
-    facts = Facts(pid=1, app="", joined=0, told=6.0)
-    assert told_at(View((a_record(facts, 8.0),), 7.0)) == 6.0
 
 
 # -- who is told ----------------------------------------------------------------------------------
@@ -293,33 +279,6 @@ def test_a_worker_of_another_version_is_said(play: Play) -> None:
     play.run()
     stranger = "worker-9-ab is of version 2: not told, expected one version of healthkit"
     assert [line.startswith(stranger) for line in play.lines] == [True, False, False]
-
-
-# -- what is said ---------------------------------------------------------------------------------
-
-
-def test_what_changes_all_the_time_is_said_once_a_second(tmp_path: Path) -> None:
-    """And what is said is how it stands then."""
-    starts = [5 + tenth / 10 for tenth in range(35)]
-    play = Play(tmp_path, Worker(12, requests=tuple((start, 9.4) for start in starts)))
-    assert play.run() == 9.4
-    waiting = [(moment, line) for moment, line in play.said if line.startswith("waiting")]
-    assert [moment for moment, _ in waiting] == [5, 6, 7, 8, 9]
-    assert waiting[0][1] == "waiting for 1 request"
-    assert all(later - earlier >= 1 for (earlier, _), (later, _) in itertools.pairwise(waiting))
-
-
-def test_holds_are_named_and_the_rest_is_counted() -> None:
-    """Five in one line, with their worker; each in one line and of some length."""
-    holds = [f"hold {number}" for number in range(4)] + ["on_drain 'flush\n\x1b[2J'", "x" * 99, "y"]
-    facts = Facts(pid=12, app="", joined=0, requests=2, holds=tuple(holds))
-    assert in_flight([a_record(facts, 1.0)]) == (
-        "2 requests, hold 0 (worker 12), hold 1 (worker 12), hold 2 (worker 12), "
-        "hold 3 (worker 12), on_drain 'flush??[2J' (worker 12), 2 more"
-    )
-    assert printable("x" * 80, 80) == "x" * 80
-    assert printable("x" * 81, 80) == "x" * 77 + "..."
-    assert in_flight([a_record(replace(facts, requests=0, holds=()), 1.0)]) == ""
 
 
 # -- the shell ------------------------------------------------------------------------------------
@@ -479,25 +438,3 @@ def test_a_drain_ends_when_what_really_happens_says_so(
     assert play.run(play.drain(limit=limit)) == pytest.approx(obvious(workers, limit))
     assert len({line for line in play.lines if "does not answer" in line}) <= len(workers)
     assert all(line.isprintable() for line in play.lines)
-
-
-@given(
-    asked=st.floats(1, 1e6),
-    told=st.one_of(st.none(), st.floats(1, 1e6)),
-    wanted=st.one_of(st.none(), st.floats(0, 1e4)),
-    limit=st.one_of(st.none(), st.floats(0.1, 1e4)),
-    now=st.floats(1, 2e6),
-)
-def test_a_sight_is_in_order(
-    asked: float, told: float | None, wanted: float | None, limit: float | None, now: float
-) -> None:
-    """The delay never ends later than wanted, the deadline is within the limit, and is the end."""
-    facts = Facts(pid=1, app="", joined=0, told=told, drain_delay=5, drain_timeout=15)
-    seen = sight(Order(asked, wanted, limit=limit), View((a_record(facts, now),)), now)
-    assert seen.delay_ends <= asked + (5 if wanted is None else wanted)
-    assert seen.deadline <= asked + (HANGS if limit is None else limit)
-    assert seen.deadline <= seen.delay_ends + 15
-    if now >= seen.deadline:
-        assert seen.stage in {Stage.DRAINED, Stage.GAVE_UP}
-    if now < min(seen.delay_ends, seen.deadline):
-        assert seen.stage is Stage.DELAY

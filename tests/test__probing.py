@@ -1,22 +1,17 @@
-"""`healthkit probe`: who is believed, what may be asked, and what becomes of an answer."""
+"""`healthkit probe`: who is believed, what may be asked, and what is written."""
 
 from __future__ import annotations
 
-import _socket
-import _thread
 import contextlib
+import fcntl
 import importlib
 import json
 import os
 import posix
 import runpy
-import socket
-import struct
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,14 +22,14 @@ from hypothesis import strategies as st
 from healthkit import _probing, _records
 from healthkit._facts import Details, Facts, body_of
 from healthkit._model import Probe
-from healthkit._probing import NoAnswerError, UsageError, answer, judge, main, parse, parse_url
-from healthkit._state_dir import Seat, StateDir
+from healthkit._probe_url import parse_url, request
+from healthkit._probing import UsageError, answer, main, parse
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir
+from tests.test__probe_url import answers, serving, with_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-
-#: Seconds that anything may take that takes none.
-PATIENCE: Final = 10.0
+    from collections.abc import Iterator
 
 SECOND: Final = 1_000_000_000
 NOW: Final = 1_000 * SECOND
@@ -241,6 +236,26 @@ def test_a_directory_without_workers_is_named(
     assert said(capfd, "live", f"--state-dir={tmp_path}") == (1, expected, "")
 
 
+def test_a_worker_of_another_version_is_said_where_nobody_else_lives(tmp_path: Path) -> None:
+    """It can't be asked by this version; while one of this version lives, that one is."""
+    directory = str(tmp_path)
+    nobody = (False, f"no worker lives in {directory}")
+    stranger = f"no worker of this version lives in {directory}: worker-12-ab is of version 2"
+    raw = _records.encode(record(12)).replace(b"healthkit 1 ", b"healthkit 2 ", 1)
+    for name in ("drain-1-ab", "worker-11-ab", "worker-11-ab.bell", "worker-12-ab"):
+        (tmp_path / name).write_bytes(raw)
+    assert _probing.ask_workers("live", directory) == nobody
+    with (tmp_path / "worker-12-ab").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert _probing.ask_workers("live", directory) == (False, stranger)
+        says = dict.fromkeys(Probe, (True, "ok"))
+        body = body_of(Facts(os.getpid(), "app", 0), Details(), says, time.monotonic_ns())
+        seat = Seat(StateDir(directory), _records.WORKER, body)
+        assert _probing.ask_workers("live", directory) == (True, "ok")
+        seat.leave()
+    assert _probing.ask_workers("live", directory) == nobody
+
+
 def test_a_file_is_no_directory(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A failure like any other: one line, with the reason."""
     file = tmp_path / "file"
@@ -317,26 +332,8 @@ def test_a_probe_that_gets_no_processor_takes_nobody_for_hung(
         (["http://h", "--header", "a: s3cret\0"], "found --header a with a value "),
         (["http://h", "--header", "a: s3crét"], "found --header a with a value "),
         (["https://s3cret"], "found https://, expected http:// only: for TLS use an httpGet"),
-        (["ftp://h"], "found ftp://, expected http:// only"),
         (["http://me:s3cret@h/"], "found a user in the URL, expected none"),
-        (["http://h/a b"], "found http://h/a b, expected printable ASCII"),
-        (["http://h/ü"], "found http://h/ü, expected printable ASCII"),
-        (["http://h/\x7f"], "found http://h/?, expected printable ASCII"),
         (["http://h/\r\nx:y"], "found http://h/??x:y, expected printable ASCII"),
-        (["http://"], "found the host '', expected a name or an address"),
-        (["http:///x"], "found the host '', "),
-        (["http://:80/x"], "found the host ':80', "),
-        (["http://a%20b/"], "found the host 'a%20b', "),
-        (["http://::1/"], "found the host ::1, expected an IPv6 address in brackets"),
-        (["http://[::1/"], "found the host '[::1', "),
-        (["http://[::1]8/"], "found the host '[::1]8', "),
-        (["http://[]/"], "found the host '[]', "),
-        (["http://[fe80::1%25eth0]/"], "found the host '[fe80::1%25eth0]', "),
-        (["http://h:/"], "found the port '', expected a number from 1 to 65535"),
-        (["http://h:0/"], "found the port '0', "),
-        (["http://h:65536/"], "found the port '65536', "),
-        (["http://h:-1/"], "found the port '-1', "),
-        (["http://h:http/"], "found the port 'http', "),
         (["http://h:" + "9" * 5000], "found the port '999"),
     ],
 )
@@ -391,29 +388,6 @@ def test_help_is_usage_on_stdout(word: str, capfd: pytest.CaptureFixture[str]) -
     assert max(len(line) for line in out.splitlines()) <= 100
 
 
-@pytest.mark.parametrize(
-    ("url", "parsed"),
-    [
-        ("http://h", ("h", 80, "h", "/")),
-        ("HTTP://h/", ("h", 80, "h", "/")),
-        ("http://h:8000/a/b?c=d&e=/f", ("h", 8000, "h:8000", "/a/b?c=d&e=/f")),
-        ("http://h?c=d", ("h", 80, "h", "/?c=d")),
-        ("http://h/a#b", ("h", 80, "h", "/a")),
-        ("http://h#b/c@d", ("h", 80, "h", "/")),
-        ("http://h/a@b:c", ("h", 80, "h", "/a@b:c")),
-        ("http://my_app.shop-1/", ("my_app.shop-1", 80, "my_app.shop-1", "/")),
-        ("http://[::1]", ("::1", 80, "[::1]", "/")),
-        (
-            "http://[::FFFF:127.0.0.1]:65535/x",
-            ("::FFFF:127.0.0.1", 65535, "[::FFFF:127.0.0.1]:65535", "/x"),
-        ),
-    ],
-)
-def test_a_url_is_taken_apart(url: str, parsed: tuple[str, int, str, str]) -> None:
-    """Port 80 and the path / are understood; a fragment is dropped, as the kubelet does."""
-    assert parse_url(url) == parsed
-
-
 @given(st.text())
 def test_whatever_a_command_line_says_it_is_understood_or_refused(text: str) -> None:
     """There is no third way."""
@@ -422,7 +396,7 @@ def test_whatever_a_command_line_says_it_is_understood_or_refused(text: str) -> 
             wanted = parse(arguments)
             if wanted.target.startswith("http"):
                 _host, _port, authority, path = parse_url(wanted.target)
-                sent = _probing.request(authority, path, wanted.headers)
+                sent = request(authority, path, wanted.headers)
                 assert sent.isascii()
                 assert (
                     sent.count(b"\n")
@@ -520,407 +494,12 @@ def test_an_interrupt_is_a_failure_without_a_traceback(
 # -- a URL ----------------------------------------------------------------------------------------
 
 
-class Server:
-    """A socket of this machine that does one thing with each connection, until `over` is set."""
-
-    def __init__(self, do: Callable[[Server, socket.socket], None], host: str) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.listener = socket.create_server((host, 0), family=family)
-        self.authority = f"{f'[{host}]' if ':' in host else host}:{self.listener.getsockname()[1]}"
-        self.over = threading.Event()
-        #: Set when a request has come.
-        self.asked = threading.Event()
-        self.requests: list[bytes] = []
-        self._do = do
-
-    def serve(self) -> None:
-        """Take one connection after the other; a client may leave when it likes."""
-        while not self.over.is_set():
-            with contextlib.suppress(OSError):
-                connection, _address = self.listener.accept()
-                with connection:
-                    connection.settimeout(PATIENCE)
-                    self._do(self, connection)
-
-    def hear(self, connection: socket.socket) -> None:
-        """Read the request."""
-        request = b""
-        while not request.endswith(b"\r\n\r\n"):
-            request += connection.recv(65_536)
-        self.requests.append(request)
-        self.asked.set()
-
-    def url(self, path: str = "/readyz") -> str:
-        """Return where it is."""
-        return f"http://{self.authority}{path}"
-
-
-@contextmanager
-def serving(
-    do: Callable[[Server, socket.socket], None], host: str = "127.0.0.1"
-) -> Generator[Server]:
-    """Serve in a thread, which has ended when the block has."""
-    server = Server(do, host)
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.over.set()
-        server.listener.shutdown(socket.SHUT_RDWR)
-        server.listener.close()
-        thread.join(PATIENCE)
-        assert not thread.is_alive()
-
-
-def answers(*pieces: bytes, hangs: bool = False) -> Callable[[Server, socket.socket], None]:
-    """Hear the request, send the pieces, and close, or stay silent until the test is over."""
-
-    def do(server: Server, connection: socket.socket) -> None:
-        server.hear(connection)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for piece in pieces:
-            connection.sendall(piece)
-        if hangs:
-            server.over.wait(PATIENCE)
-
-    return do
-
-
-def drips(server: Server, connection: socket.socket) -> None:
-    """Send headers that never end, a byte now and then."""
-    server.hear(connection)
-    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-    while not server.over.wait(0.01):
-        connection.sendall(b"x")
-
-
-def closes(server: Server, connection: socket.socket) -> None:
-    """Close after the request, without a word."""
-    server.hear(connection)
-
-
-def resets(server: Server, connection: socket.socket) -> None:
-    """Reset the connection after the request."""
-    server.hear(connection)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def with_length(status: bytes, body: bytes) -> bytes:
-    """Return an answer as healthkit gives it."""
-    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
-
-
-CHUNKED: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-OK: Final = b"HTTP/1.1 200 OK\r\n"
-
-
-@pytest.mark.parametrize(
-    ("raw", "status", "line"),
-    [
-        (with_length(b"200 OK", b"ok\n"), 0, "ok"),
-        (with_length(b"200 OK", b""), 0, "200"),
-        (with_length(b"200 OK", b"one\ntwo\n"), 0, "one"),
-        (with_length(b"200 OK", b" spaced \r\n"), 0, "spaced"),
-        (with_length(b"200 OK", b"\x1b[2J\xff"), 0, "?[2J\N{REPLACEMENT CHARACTER}"),
-        (with_length(b"299 Odd", b"odd"), 0, "odd"),
-        (b"HTTP/1.0 200\r\n\r\nold", 0, "old"),
-        (b"HTTP/1.1 204 No Content\r\n\r\n", 0, "204"),
-        (with_length(b"302 Found", b"moved"), 0, "302: moved"),
-        (b"HTTP/1.1 304 Not Modified\r\n\r\n", 0, "304"),
-        (with_length(b"399 Odd", b""), 0, "399"),
-        (with_length(b"400 Bad Request", b""), 1, "400"),
-        (
-            with_length(b"503 Unavailable", b"warming: catalogue 41 %\n"),
-            1,
-            "503: warming: catalogue 41 %",
-        ),
-        (with_length(b"099 Odd", b""), 1, "99"),
-        (with_length(b"999 Odd", b""), 1, "999"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" + with_length(b"200 OK", b"ok"), 0, "ok"),
-        (b"HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + with_length(b"500 No", b"no"), 1, "500: no"),
-        (b"HTTP/1.1 200 OK\n\nby hand\n", 0, "by hand"),
-        (CHUNKED + b"3\r\nok\n\r\n0\r\n\r\n", 0, "ok"),
-        (CHUNKED + b"1;a=b\r\no\r\n1\r\nk\r\n0\r\n\r\n", 0, "ok"),
-        (CHUNKED + b"0\r\n\r\n", 0, "200"),
-        (CHUNKED + b"2\r\nok\r\n-1\r\n\r\n", 0, "ok"),
-        (CHUNKED + b"2\r\nok\r\nno chunk\r\n", 0, "ok"),
-        (CHUNKED + b"ffffffffffffffffffff\r\nok", 0, "ok"),
-        (OK + b"Content-Length: 99\r\n\r\nshort", 0, "short"),
-        (OK + b"Content-Length: many\r\n\r\nok", 0, "ok"),
-        (OK + b"Content-Length: " + b"9" * 6_000 + b"\r\n\r\nok", 0, "ok"),
-        (OK + b"\r\n" + b"x" * 100_000, 0, "x" * 199 + "…"),
-        (OK + b"X: " + b"x" * 100_000, 1, "headers of more than 10 KiB: URL"),
-        (OK + b"X: y\r\n", 1, "closed before the end of the headers: URL"),
-        (b"HTTP/1.1", 1, "closed before the end of the headers: URL"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", 1, "closed before the end of the headers: URL"),
-        (b"SSH-2.0-OpenSSH_9.9\r\n", 1, "not HTTP: SSH-2.0-OpenSSH_9.9: URL"),
-        (b"\x15\x03\x01\x00\x02\x02P", 1, "not HTTP: ??????P: URL"),
-        (b"HTTP/2 200\r\n\r\n", 1, "not HTTP: HTTP/2 200: URL"),
-        (b"HTTP/1.1 20 OK\r\n\r\n", 1, "not HTTP: HTTP/1.1 20 OK: URL"),
-        (b"HTTP/1.1 2000 OK\r\n\r\n", 1, "not HTTP: HTTP/1.1 2000 OK: URL"),
-        (b"HTTP/1.1\r\n\r\n", 1, "not HTTP: HTTP/1.1: URL"),
-        (b"HTTP/1.1X200 abc\r\n\r\n", 1, "not HTTP: HTTP/1.1X200 abc: URL"),
-        (b"\r\n\r\n", 1, "not HTTP: : URL"),
-    ],
-)
-def test_every_answer_becomes_one_line(
-    raw: bytes, status: int, line: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Status 200 to 399 is success, as to the kubelet; what else comes is named, with the URL."""
-    with serving(answers(raw)) as server:
-        arguments = [server.url("/readyz?token=s3cret"), "--timeout", "10"]
-        found = said(capfd, *arguments)
-        assert found == (status, line.replace("URL", server.url()) + "\n", "")
-
-
-def test_the_request_is_the_kubelets_under_another_name() -> None:
-    """One GET, on one connection, which the server may close."""
-    with serving(answers(with_length(b"200 OK", b"ok"))) as server:
-        assert _probing.ask_url(server.url("/a?b=c#d"), PATIENCE, []) == (True, "ok")
-        lines = [
-            "GET /a?b=c HTTP/1.1",
-            f"Host: {server.authority}",
-            "User-Agent: healthkit-probe",
-            "Accept: */*",
-            "Connection: close",
-        ]
-        assert server.requests == ["\r\n".join([*lines, "", ""]).encode()]
-
-
-def test_a_header_takes_the_place_of_the_usual_one() -> None:
-    """Host as any other, in whatever case; what is given twice is sent twice."""
-    headers = [("host", "shop.example"), ("X-A", "1"), ("X-A", "2"), ("ACCEPT", "text/plain")]
-    assert _probing.request("127.0.0.1:80", "/", headers) == (
-        b"GET / HTTP/1.1\r\nUser-Agent: healthkit-probe\r\nConnection: close\r\n"
-        b"host: shop.example\r\nX-A: 1\r\nX-A: 2\r\nACCEPT: text/plain\r\n\r\n"
-    )
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        (with_length(b"200 OK", b"ok"),),
-        (OK + b"\r\nok\n",),
-        (CHUNKED + b"2\r\nok\r\n0\r\n",),
-        (CHUNKED + b"2\r\nok\r\nno chunk\r\n",),
-        (b"HTTP/1.1 204 No\r\n\r\n",),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", with_length(b"200 OK", b"ok")),
-    ],
-)
-def test_a_server_that_does_not_close_is_not_waited_for(pieces: tuple[bytes, ...]) -> None:
-    """An answer is complete when its length says so, or when its first line is."""
-    with serving(answers(*pieces, hangs=True)) as server:
-        began = time.monotonic()
-        passes, line = _probing.ask_url(server.url(), PATIENCE, [])
-        assert (passes, line) in {(True, "ok"), (True, "204")}
-        assert time.monotonic() - began < PATIENCE / 2
-
-
-@pytest.mark.parametrize(
-    ("piece", "found"),
-    [
-        (OK + b"Content-Length: 9\r\n\r\n", (True, "200")),
-        (OK + b"Content-Length: 9\r\n\r\nhal", (True, "hal")),
-        (CHUNKED, (True, "200")),
-        (CHUNKED + b"9\r\nhal", (True, "hal")),
-        (b"HTTP/1.1 503 No\r\n\r\n", (False, "503")),
-        (OK + b"X: y", (False, "timed out after 0.2 s: URL")),
-        (b"", (False, "timed out after 0.2 s: URL")),
-    ],
-)
-def test_headers_that_are_there_decide_when_the_time_is_over(
-    piece: bytes, found: tuple[bool, str]
-) -> None:
-    """A body that does not come in time changes nothing; headers that do not are a failure."""
-    with serving(answers(piece, hangs=True)) as server:
-        began = time.monotonic()
-        passes, line = _probing.ask_url(server.url(), 0.2, [])
-        assert (passes, line.replace(server.url(), "URL")) == found
-        assert 0.2 <= time.monotonic() - began < PATIENCE / 2
-
-
-def test_a_slow_drip_does_not_prolong_the_time() -> None:
-    """There is one deadline for everything, not one for each byte."""
-    with serving(drips) as server:
-        found = _probing.ask_url(server.url(), 0.2, [])
-        assert found == (False, f"timed out after 0.2 s: {server.url()}")
-
-
-def test_time_that_is_over_before_the_first_byte_is_a_timeout() -> None:
-    """Also when the socket would never have had to wait."""
-    with serving(answers(with_length(b"200 OK", b"ok"))) as server:
-        passes, line = _probing.ask_url(server.url(), 1e-9, [])
-        assert (passes, line) == (False, f"timed out after 1e-09 s: {server.url()}")
-
-
-@pytest.mark.parametrize(
-    ("do", "reason"), [(closes, "closed unanswered"), (resets, "connection reset by peer")]
-)
-def test_a_server_that_hangs_up_is_named(
-    do: Callable[[Server, socket.socket], None], reason: str
-) -> None:
-    """With the difference between a close and a reset."""
-    with serving(do) as server:
-        assert _probing.ask_url(server.url(), PATIENCE, []) == (False, f"{reason}: {server.url()}")
-
-
-def a_free_port() -> int:
-    """Return a port at which nobody listens, most likely."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def test_nobody_listening_is_a_refusal(capfd: pytest.CaptureFixture[str]) -> None:
-    """Said without the query."""
-    url = f"http://127.0.0.1:{a_free_port()}/readyz"
-    found = said(capfd, f"{url}?token=s3cret")
-    assert found == (1, f"connection refused: {url}\n", "")
-
-
-def test_a_host_is_looked_up() -> None:
-    """A name is one more way to this machine."""
-    with serving(answers(with_length(b"200 OK", b"ok"))) as server:
-        url = server.url().replace("127.0.0.1", "localhost")
-        assert _probing.ask_url(url, PATIENCE, []) == (True, "ok")
-        assert b"Host: localhost:" in server.requests[0]
-
-
-def test_an_ipv6_address_is_no_name() -> None:
-    """Its brackets are the URL's and the Host header's, not the address'."""
-    with contextlib.ExitStack() as stack:
-        try:
-            server = stack.enter_context(serving(answers(with_length(b"200 OK", b"ok")), "::1"))
-        except OSError:
-            pytest.skip("this machine has no IPv6")
-        assert _probing.ask_url(server.url(), PATIENCE, []) == (True, "ok")
-        assert b"Host: [::1]:" in server.requests[0]
-
-
-@pytest.fixture
-def _no_shop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a resolver that does not know ``shop``, without asking anybody."""
-    known = _socket.getaddrinfo
-
-    def getaddrinfo(host: bytes, port: int, *rest: int) -> object:
-        if host == b"shop":
-            raise _socket.gaierror(_socket.EAI_NONAME, "Name or service not known")
-        return known(host, port, *rest)
-
-    monkeypatch.setattr(_socket, "getaddrinfo", getaddrinfo)
-
-
-@pytest.mark.usefixtures("_no_shop")
-def test_a_name_that_is_unknown_is_a_failure() -> None:
-    """In the resolver's words."""
-    found = _probing.ask_url("http://shop/", PATIENCE, [])
-    assert found == (False, "name or service not known: http://shop/")
-
-
-def returning(value: object) -> Callable[..., object]:
-    """Make a function that returns this, whatever it is called with."""
-
-    def function(*_arguments: object) -> object:
-        return value
-
-    return function
-
-
-def test_the_resolver_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It knows no deadline; ours holds."""
-    monkeypatch.setattr(_probing, "_look_up", returning(None))  # never unlocks
-    began = time.monotonic()
-    found = _probing.ask_url("http://localhost/", 0.1, [])
-    assert found == (False, "timed out after 0.1 s: http://localhost/")
-    assert time.monotonic() - began < PATIENCE / 2
-
-
-@pytest.mark.usefixtures("_no_shop")
-def test_without_a_thread_the_resolver_is_asked_all_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A container may have no process id left."""
-
-    def none(*_arguments: object) -> int:
-        raise RuntimeError("can't start new thread")
-
-    with serving(answers(with_length(b"200 OK", b"ok"))) as server:
-        monkeypatch.setattr(_thread, "start_new_thread", none)
-        url = server.url().replace("127.0.0.1", "localhost")
-        assert _probing.ask_url(url, PATIENCE, []) == (True, "ok")
-        found = _probing.ask_url("http://shop/", PATIENCE, [])
-        assert found == (False, "name or service not known: http://shop/")
-
-
-def addresses(*pairs: tuple[str, int]) -> list[_probing.Address]:
-    """Return IPv4 addresses as `getaddrinfo` does."""
-    return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", pair) for pair in pairs]
-
-
-def test_all_addresses_are_tried_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until one answers; if none does, the last one's reason is said."""
-    with serving(answers(with_length(b"200 OK", b"ok"))) as server:
-        port: int = server.listener.getsockname()[1]
-        free = a_free_port()
-        both = addresses(("127.0.0.1", free), ("127.0.0.1", port))
-        monkeypatch.setattr(_probing, "_addresses", returning(both))
-        assert _probing.ask_url("http://shop/", PATIENCE, []) == (True, "ok")
-        unknown = (12345, socket.SOCK_STREAM, 0, "", None)
-        monkeypatch.setattr(_probing, "_addresses", returning([unknown, both[0]]))
-        assert _probing.ask_url("http://shop/", PATIENCE, []) == (
-            False,
-            "connection refused: http://shop/",
-        )
-        monkeypatch.setattr(_probing, "_addresses", returning([]))
-        assert _probing.ask_url("http://shop/", PATIENCE, []) == (False, "no address: http://shop/")
-
-
-def test_a_silent_address_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has its part of what is left. That one was silent counts for more than a refusal."""
-    given: list[float] = []
-
-    def connect(address: _probing.Address, timeout: float) -> object:
-        given.append(timeout)
-        clock[0] += timeout if address[4][0] == "silent" else 0
-        raise TimeoutError if address[4][0] == "silent" else ConnectionRefusedError(111, "Refused")
-
-    clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(_probing, "_connect_to", connect)
-    with pytest.raises(TimeoutError):
-        _probing._connect(addresses(("silent", 1), ("refused", 1), ("refused", 1)), 9.0)
-    assert given == [3.0, 3.0, 6.0]
-    with pytest.raises(TimeoutError):
-        _probing._connect(addresses(("refused", 1), ("silent", 1)), clock[0] + 1)
-    with pytest.raises(TimeoutError):
-        _probing._connect(addresses(("refused", 1)), clock[0])
-
-
-@given(st.sampled_from([b"", OK, OK + b"\r\n", CHUNKED, b"HTTP/1.1 1"]), st.binary(max_size=200))
-def test_any_bytes_are_an_answer_or_none(beginning: bytes, rest: bytes) -> None:
-    """Nothing that a server sends breaks the probe."""
-    with contextlib.suppress(NoAnswerError):
-        judge(beginning + rest)
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        with_length(b"503 Unavailable", b"warming: catalogue 41 %\n"),
-        b"HTTP/1.1 102 Processing\r\n\r\n" + with_length(b"200 OK", b"ok"),
-        CHUNKED + b"1\r\no\r\n2\r\nk\n\r\n0\r\n\r\n",
-    ],
-)
-def test_it_does_not_matter_in_which_pieces_an_answer_comes(raw: bytes) -> None:
-    """As soon as it is said to stand, it is that of the whole, and stays so."""
-    whole = judge(raw)
-    assert whole is not None
-    assert whole[2]
-    parts = [judge(raw[:end]) for end in range(len(raw))]
-    assert all(part in {None, whole} for part in parts if part is None or part[2])
-    standing = [part is not None and part[2] for part in parts]
-    assert standing == sorted(standing)
+def test_a_url_is_asked(capfd: pytest.CaptureFixture[str]) -> None:
+    """Status and line are its answer, or that there is none, without what may be secret."""
+    with serving(answers(with_length(b"200 OK", b"\x1b[2J\n"))) as server:
+        assert said(capfd, server.url(), "--timeout", "10") == (0, "?[2J\n", "")
+    found = said(capfd, server.url("/readyz?token=s3cret"), "--timeout", "10")
+    assert found == (1, f"connection refused: {server.url()}\n", "")
 
 
 # -- the file to run, and what it costs -----------------------------------------------------------
@@ -974,4 +553,4 @@ def test_a_probe_imports_what_it_needs_and_nothing_else(state_dir: str) -> None:
         for host in ("127.0.0.1", "localhost"):
             url = server.url().replace("127.0.0.1", host)
             by_url = modules(run.format([url, "--timeout=10"], 0)) - bare
-            assert by_url == {"healthkit", "healthkit._probing", "_socket"}
+            assert by_url == {"healthkit", "healthkit._probing", "healthkit._probe_url", "_socket"}

@@ -531,4 +531,4 @@ def test_what_is_said_about_several_workers(
 @pytest.mark.parametrize("code", [{}, {"workers": 1}, {"state_dir": "/run/pod", "workers": 4}])
 def test_nothing_is_said_where_all_is_well(code: dict[str, object]) -> None:
     """One worker alone, or a directory and a number."""
-    assert _read(**code).notes == ()
+    assert _read({}, **code).notes == ()

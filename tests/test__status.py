@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthkit import _records, _status
-from healthkit._facts import Details, Facts, Pause
-from healthkit._model import CheckState, Component, Kind, Phase, Probe, WorkState
-from healthkit._state_dir import Seat, StateDir, View
+from healthkit._facts import Details, Facts
+from healthkit._model import CheckState, Component, Kind, Pause, Phase, Probe, WorkState
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir, View
 from tests.drains import Watch, a_record, asked_by_another
 
 if TYPE_CHECKING:

@@ -226,6 +226,40 @@ async def test_a_worker_that_ends_by_itself_and_is_told_later(board: Board) -> N
         assert worker.health.life._plan().began == began
 
 
+# -- joining --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_worker_answers_for_a_pod_when_it_has_seen_it(board: Board, *, told: bool) -> None:
+    """It may know of nothing, and be ready by itself, while the others drain, or serve."""
+    first, second = a_worker(board, workers=None), a_worker(board, workers=None)
+    second.warm.set()
+    async with running(first):
+        if told:
+            first.health.drain()
+            await asyncio.sleep(SOON)
+        board.blind = True
+        async with running(second):
+            assert await second.says("/livez") == "ok"
+            assert await second.says("/startupz") == "starting: workers"
+            assert await second.says() == "starting: workers"
+            assert await first.says() == ("draining" if told else "ok")
+            assert not board.notes[2].facts.pod_ready
+            board.blind = False
+            board.clerks[1].look()
+            await asyncio.sleep(SOON)
+            assert await second.says() == ("draining" if told else "ok")
+
+
+async def test_a_start_up_waits_for_the_first_look_but_not_long(board: Board) -> None:
+    """A second; a disk that hangs must not keep the port closed."""
+    board.blind = True
+    worker = a_worker(board)
+    before = asyncio.get_running_loop().time()
+    async with lifespan_of(worker.app):
+        assert asyncio.get_running_loop().time() - before == pytest.approx(1, abs=0.1)
+
+
 # -- conditions -----------------------------------------------------------------------------------
 
 
@@ -306,6 +340,22 @@ async def test_two_calm_workers_do_not_keep_each_other_awake(board: Board) -> No
         before = sum(board.posts.values())
         await asyncio.sleep(10 * CALM)
         assert sum(board.posts.values()) - before in range(18, 23)
+
+
+async def test_what_is_in_flight_is_no_news(board: Board) -> None:
+    """It changes all the time: nobody is woken for it, and no answer is made anew."""
+    first, second = a_worker(board), a_worker(board)
+    async with running(first, second):
+        await asyncio.sleep(2)
+        kept = second.health.answering._version
+        for taken in range(3):
+            with first.health.hold(f"job {taken}"):
+                await asyncio.sleep(CALM)
+            first.health.life.flight.count += 1
+        await asyncio.sleep(CALM)
+        assert second.health.answering._version is kept
+        assert scraped(second.health)["healthkit_requests_in_flight"] == 3
+        first.health.life.flight.count = 0
 
 
 async def test_a_change_is_written_at_once_but_a_hundred_are_not(board: Board) -> None:

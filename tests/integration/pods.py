@@ -165,7 +165,15 @@ class Process:
         )
         self._reader = asyncio.create_task(self._read(self._process))
         self._exit = asyncio.create_task(self._wait(self._process))
+        try:
+            await self.begun()
+        except BaseException as exc:
+            await self.__aexit__(type(exc), exc, exc.__traceback__)
+            raise
         return self
+
+    async def begun(self) -> None:
+        """Wait for what the block may rely on: here, nothing."""
 
     async def __aexit__(
         self,
@@ -317,10 +325,9 @@ class Drain(Process):
         #: When it asked, `time.monotonic`.
         self.asked = 0.0
 
-    async def __aenter__(self) -> Self:
-        await super().__aenter__()
+    async def begun(self) -> None:
+        """Wait for the request."""
         await until("the request for the drain", self._request)
-        return self
 
     def _request(self) -> bool:
         """Look for the request. It says when it was made."""
@@ -447,20 +454,18 @@ class Trace(Process):
     """The system calls of a process, all its threads included, to be read afterwards."""
 
     def __init__(self, pid: int, file: Path) -> None:
+        if shutil.which("strace") is None:
+            pytest.skip("no strace here: system calls can't be seen")
         # -y names the file behind each descriptor; -s 0 leaves out what is read and written.
         options = ["-f", "-y", "-s", "0", "-e", "trace=%file,%desc", "-o", str(file)]
         super().__init__(["strace", *options, "-p", str(pid)], {})
         self._file = file
 
-    async def __aenter__(self) -> Self:
-        if shutil.which("strace") is None:
-            pytest.skip("no strace here: system calls can't be seen")
-        await super().__aenter__()
+    async def begun(self) -> None:
+        """Wait until it is attached; skip the test if it may not be."""
         await until("strace to attach", lambda: self.log or self.ended_at is not None)
-        if "attached" not in self.log[0]:
-            await super().__aexit__(None, None, None)
-            pytest.skip(f"no tracing is permitted here: {self.log[0]}")
-        return self
+        if "attached" not in " ".join(self.log):
+            pytest.skip(f"no tracing is permitted here: {' '.join(self.log)}")
 
     async def kill(self) -> None:
         """Let go of the process."""

@@ -40,7 +40,8 @@ from dataclasses import replace
 from healthkit import _records
 from healthkit._facts import Details, Facts, body_of
 from healthkit._model import Phase, Probe
-from healthkit._state_dir import Seat, StateDir
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir
 
 directory = StateDir(sys.argv[1])
 latches = "deaf" not in sys.argv

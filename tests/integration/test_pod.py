@@ -35,11 +35,12 @@ WITHDRAWN_AFTER: Final = 1.1
 LATE: Final = 0.9
 #: By when the last worker must have heard of the drain.
 HEARD_WITHIN: Final = 0.3
-#: What a server takes for its own end: uvicorn's master looks for signals twice a second,
-#: gunicorn's asgi worker once, and waits for half a second more. And a busy machine.
-ENDS_WITHIN: Final = 2.3
-#: Longer than that, to tell a second wait from it.
-LONG_DELAY: Final = 2.5
+#: Longer than a server takes for its own end, to tell a second wait from it. uvicorn's master looks
+#: for signals twice a second; gunicorn's asgi worker once, waits for half a second more, and its
+#: master may sleep for another one.
+LONG_DELAYS: Final = {"uvicorn": 2.0, "gunicorn asgi": 3.5, "gunicorn uvicorn": 3.5}
+#: What a late request outlasts the delay by.
+OUTLASTS: Final = 0.5
 
 #: How long an idle worker is looked at, and how many requests a busy one gets.
 IDLE: Final = 5.0
@@ -64,18 +65,19 @@ async def test_the_life_of_a_pod_of_four(server: str, tmp_path: Path) -> None:
     """Not ready before the slowest; drained under load within 300 ms; ended without a loss."""
     state, gate = tmp_path / "state", tmp_path / "gate"
     gate.mkdir()
-    settings = {"HEALTHKIT_DRAIN_DELAY": str(LONG_DELAY), "SLOW_GATE": str(gate)}
+    delay = LONG_DELAYS[server]
+    settings = {"HEALTHKIT_DRAIN_DELAY": str(delay), "SLOW_GATE": str(gate)}
     async with Pod(server, state, workers=4, settings=settings) as pod:
         await waits_for_the_slowest(pod, gate)
         async with Load(pod.url, paths=["/quick"], new=2, keep_alive=4, pause=0.03) as load:
             load.send("/stream")
-            await drains(pod, load)
+            await drains(pod, load, delay)
             tally, took = await ends(pod, load)
         assert await pod.ends() == 0
     assert (tally.lost, tally.reasons) == (0, {})
     assert min(tally.kinds.values()) >= 2, tally
     assert tally.told_to_close >= 4, tally
-    assert took < ENDS_WITHIN
+    assert took < delay - 0.1
 
 
 async def waits_for_the_slowest(pod: Pod, gate: Path) -> None:
@@ -103,14 +105,14 @@ def ready(pod: Pod) -> int:
     return sum(facts.ready for facts in pod.records().values())
 
 
-async def drains(pod: Pod, load: Load) -> None:
+async def drains(pod: Pod, load: Load, delay: float) -> None:
     """Run the preStop hook under load, and watch who still says ready."""
     pids = set(pod.records())
     async with Watch(pod, "/readyz") as watch:
         await until("all say yes", lambda: watch.heard(pids, 200))
         async with Drain(pod) as drain:
             await asyncio.sleep(LATE)
-            load.send("/sleep/2")
+            load.send(f"/sleep/{delay - LATE + OUTLASTS}")
             await asyncio.sleep(WITHDRAWN_AFTER - LATE)
             load.withdraw()
             assert await drain.ends() == 0
@@ -118,7 +120,7 @@ async def drains(pod: Pod, load: Load) -> None:
         heard = [look.asked - drain.asked for look in watch.answers(200)]
         assert max(heard) < HEARD_WITHIN
         assert watch.heard(pids, 503, drain.asked)
-        assert drain.ended_at - drain.asked > LATE + 2
+        assert drain.ended_at - drain.asked > delay + OUTLASTS
         assert drain.log[-1].startswith("healthkit drain: drained in ")
 
 
@@ -136,10 +138,9 @@ async def ends(pod: Pod, load: Load) -> tuple[Tally, float]:
 
 async def test_the_next_container_is_ready_whenever_the_last_one_was_killed(tmp_path: Path) -> None:
     """In the middle of a drain, and after it: no file tells the next one to drain."""
-    await asyncio.gather(
-        lives_again(tmp_path / "middle", "60", drained=False),
-        lives_again(tmp_path / "after", "0.3", drained=True),
-    )
+    async with asyncio.TaskGroup() as both:  # if one fails, the other is ended
+        both.create_task(lives_again(tmp_path / "middle", "60", drained=False))
+        both.create_task(lives_again(tmp_path / "after", "0.3", drained=True))
 
 
 async def lives_again(state: Path, delay: str, *, drained: bool) -> None:
@@ -170,21 +171,31 @@ async def test_a_worker_that_dies_in_a_drain_leaves_nothing_and_its_successor_jo
     settings = {"HEALTHKIT_DRAIN_DELAY": str(DRAIN_DELAY), "HEALTHKIT_DRAIN_TIMEOUT": "60"}
     async with Pod(server, tmp_path / "state", settings=settings) as pod:
         await pod.is_ready()
-        before = set(pod.records())
+        first = set(pod.records())
         hanging = asyncio.create_task(pod.ask("/sleep/60"))
         async with Watch(pod, "/readyz") as watch, Drain(pod) as drain:
             await until("the request is in a record", lambda: busy(pod))
             (victim,) = busy(pod)
-            os.kill(victim, signal.SIGKILL)
+            second = await replaced(pod, watch, victim)
             assert (await hanging).status == 0
             assert await drain.ends() == 0
             assert drain.ended_at is not None
             assert drain.ended_at - drain.asked < DRAIN_DELAY + HEARD_WITHIN + 0.5
-            await until("a successor", lambda: set(pod.records()) - before)
-            (successor,) = set(pod.records()) - before
-            await until("it answers", lambda: watch.heard({successor}, 503))
-            await until("it has latched", lambda: pod.records()[successor].told is not None)
-        assert {look.text for look in watch.answers() if look.pid == successor} == {"draining"}
+            (other,) = first - {victim}
+            third = await replaced(pod, watch, other)  # nobody asks any more, but one knows
+        said = {look.text for look in watch.answers() if look.pid in {second, third}}
+        assert said == {"draining"}
+
+
+async def replaced(pod: Pod, watch: Watch, victim: int) -> int:
+    """Kill a worker with SIGKILL; return who has come for it, and has answered and latched."""
+    before = set(pod.records())
+    os.kill(victim, signal.SIGKILL)
+    await until("a successor", lambda: set(pod.records()) - before)
+    (successor,) = set(pod.records()) - before
+    await until("it answers", lambda: watch.heard({successor}, 503))
+    await until("it has latched", lambda: pod.records()[successor].told is not None)
+    return successor
 
 
 def busy(pod: Pod) -> list[int]:
@@ -381,11 +392,9 @@ async def test_run_as_process_1_loses_nothing(server: str, tmp_path: Path) -> No
             load.withdraw()
             assert await pod.ends() == 0
             tally = await load.finish()
-    assert pod.ended_at is not None
     assert (tally.lost, tally.reasons) == (0, {})
     assert max(look.asked - sent for look in watch.answers(200)) < HEARD_WITHIN
     assert watch.heard(pids, 503, sent)
-    assert pod.ended_at - sent < LATE + 1 + ENDS_WITHIN
 
 
 def as_process_1(*command: str) -> list[str]:

@@ -18,7 +18,7 @@ import pytest
 
 import healthkit
 from tests.benchmarks.measure import VALGRIND, total
-from tests.test__probing import answers, closes, drips, serving, with_length
+from tests.test__probe_url import answers, closes, drips, serving, with_length
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -38,7 +38,8 @@ import os, select, sys, time
 from healthkit import _records
 from healthkit._facts import Details, Facts, body_of
 from healthkit._model import Probe
-from healthkit._state_dir import Seat, StateDir
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir
 directory, line, age, pid = sys.argv[1:]
 says = dict.fromkeys(Probe, (line == "ok", line)) | {Probe.LIVE: (True, "ok")}
 def body():
@@ -172,7 +173,8 @@ import os, sys, tempfile, time
 from healthkit import _probing, _records
 from healthkit._facts import Details, Facts, body_of
 from healthkit._model import Probe
-from healthkit._state_dir import Seat, StateDir
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

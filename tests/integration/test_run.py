@@ -32,6 +32,12 @@ from healthkit._run import main
 sys.exit(main(sys.argv[1:], os.environ))
 """
 
+#: What some instrumentation does to every Python process: a thread that blocks no signal.
+THREAD = """
+import threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+
 #: A server that says which signals it gets, and ends at SIGTERM or SIGINT.
 LISTENER = """
 import os, signal, sys
@@ -54,7 +60,8 @@ from dataclasses import replace
 from healthkit import _records
 from healthkit._facts import Details, Facts, body_of
 from healthkit._model import Probe
-from healthkit._state_dir import Seat, StateDir
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 directory = StateDir(os.environ["HEALTHKIT_STATE_DIR"])
@@ -149,9 +156,9 @@ def start(environ: dict[str, str], place: Path) -> Iterator[Callable[..., Job]]:
     """Start a `healthkit run`; stdout and stderr are one. It must have cleaned up in the end."""
     with contextlib.ExitStack() as stack:
 
-        def begin(*arguments: str, before: tuple[str, ...] = ()) -> Job:
+        def begin(*arguments: str, before: tuple[str, ...] = (), run: str = RUN) -> Job:
             process = subprocess.Popen(  # noqa: S603  # as written here
-                [*before, sys.executable, "-c", RUN, *arguments],
+                [*before, sys.executable, "-c", run, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -185,9 +192,10 @@ def test_the_exit_code_is_the_servers(start: Callable[..., Job], script: str, co
     assert start(*sh(script)).ended() == code
 
 
-def test_every_signal_reaches_the_server_once(start: Callable[..., Job]) -> None:
-    """The real-time ones too; the last, SIGINT, ends it."""
-    job = start(*python(LISTENER))
+@pytest.mark.parametrize("before", ["", THREAD], ids=["alone", "beside a thread"])
+def test_every_signal_reaches_the_server_once(start: Callable[..., Job], before: str) -> None:
+    """The real-time ones too; the last, SIGINT, ends it. Whoever injects threads loses none."""
+    job = start(*python(LISTENER), run=before + RUN)
     job.out.until("listening")
     others = CAUGHT - {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
     for signum in [*sorted(others), signal.SIGINT]:
@@ -444,9 +452,9 @@ class Screen:
         self.type(f"{line}\n")
         self.heard.until(re.escape(line[-20:]))
 
-    def foreground(self, group: int) -> None:
-        """Wait until a process group has the terminal."""
-        waited_for(lambda: os.tcgetpgrp(self._keys) == group)
+    def foreground(self, *groups: int) -> None:
+        """Wait until one of these process groups has the terminal."""
+        waited_for(lambda: os.tcgetpgrp(self._keys) in groups)
 
     def is_alive(self) -> None:
         """See that it is the shell that has the terminal."""
@@ -538,12 +546,12 @@ def test_a_background_job_leaves_the_terminal_alone(screen: Screen) -> None:
     server = int(screen.heard.until(r"listening (\d+)")[1])
     screen.is_alive()
     screen.line("fg")
-    screen.foreground(parent_of(server))
+    screen.foreground(parent_of(server), server)  # the latter if the shell sends SIGCONT anyway
     screen.type("\x1a")
     screen.heard.until("(Stopped|Suspended)")
     screen.is_alive()
     screen.line("fg")
-    screen.heard.until("got 18\r")
+    screen.foreground(server)
     screen.type("\x03")
     screen.heard.until("got 2\r")
     screen.is_alive()
@@ -572,7 +580,9 @@ def test_a_server_may_read_from_the_terminal(screen: Screen) -> None:
     screen.is_alive()
     screen.line("hk -- sh -c 'echo re''ady; read word; echo got-$word' &")
     screen.heard.until("ready")
-    screen.line("")
+    screen.line("echo pid $!")
+    parent = int(screen.heard.until(r"pid (\d+)\r")[1])
+    waited_for(lambda: state(parent) == "T")
     screen.is_alive()
     screen.line("fg")
     screen.heard.until("hk -- sh")

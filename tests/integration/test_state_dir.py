@@ -24,7 +24,8 @@ import pytest
 from healthkit import _records
 from healthkit._facts import Details, Facts, body_of
 from healthkit._model import Probe
-from healthkit._state_dir import Seat, StateDir
+from healthkit._seat import Seat
+from healthkit._state_dir import StateDir
 from healthkit.errors import StateDirError
 
 if TYPE_CHECKING:
@@ -270,9 +271,11 @@ def test_a_stopped_worker_lives_but_is_not_fresh(
 def test_a_child_does_not_keep_its_parent_s_record_alive(directory: StateDir, how: str) -> None:
     """Whatever is inherited, the lock is not."""
     with _process("have_child", directory.path, how) as worker:
-        _line(worker)
+        name = _line(worker)
         assert len(directory.look().peers) == 1
         _kill(worker)
+        # The child may have been forked this moment, and not yet have come to its hook.
+        _await(lambda: _records.of_living(directory.at(name)) is None)
         assert directory.look().peers == ()
         directory.clean()
         directory.clean()
