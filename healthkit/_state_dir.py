@@ -13,6 +13,7 @@ and only what healthkit has made, and nobody holds, is removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -41,6 +42,9 @@ _RECORD_NAME: Final = re.compile(r"(new-)?(worker|drain)-[0-9]+-[0-9a-f]+")
 _BELL_NAME: Final = re.compile(r"worker-[0-9]+-[0-9a-f]+\.bell")
 _SETTLED_NAME: Final = re.compile(r"settled-(?P<pid>[0-9]{1,10})-(?P<began>[0-9]+)")
 
+#: The process may not have another, or the machine has none.
+_NO_MORE_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE)
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -67,7 +71,8 @@ class View:
     told: float | None = None
     #: Whether the workers of this server have been ready before.
     settled: bool = False
-    #: The process of a record that another version of healthkit writes.
+    #: What is known of a worker of another version of healthkit. A command of another version
+    #: keeps nobody out.
     other_version: str | None = None
 
 
@@ -135,7 +140,7 @@ class StateDir:
     def clean(self) -> None:
         """Remove what the dead have left behind. Whatever can't be removed stays. Never raises."""
         with contextlib.suppress(OSError):
-            for name in os.listdir(self.path):
+            for name in sorted(os.listdir(self.path)):  # a record before its bell
                 with contextlib.suppress(OSError):
                     if self._is_left_behind(name):
                         os.unlink(self.at(name))
@@ -147,13 +152,17 @@ class StateDir:
     def error(self, what: str, exc: OSError) -> StateDirError:
         """Make the error that says why something is impossible here."""
         found = exc.strerror or type(exc).__name__
-        message = f"state_dir={self.path!r}: can't {what} it ({found}): expected a directory that"
-        return StateDirError(f"{message} this user may write in, such as an emptyDir")
+        expected = "a directory that this user may write in, such as an emptyDir"
+        if exc.errno in _NO_MORE_DESCRIPTORS:
+            expected = "a free file descriptor: raise the limit (ulimit -n, or fs.file-max)"
+        return StateDirError(
+            f"state_dir={self.path!r}: can't {what} it ({found}): expected {expected}"
+        )
 
     # -- inside -----------------------------------------------------------------------------------
 
     def _bodies(self, names: Iterable[str]) -> tuple[list[tuple[str, bytes]], str | None]:
-        """Return the records of the living, and what is known of one of another version."""
+        """Return the records of the living, and what is known of a worker of another version."""
         bodies: list[tuple[str, bytes]] = []
         stranger: str | None = None
         for name in names:
@@ -164,7 +173,8 @@ class StateDir:
             try:
                 body = _records.of_living(self.at(name))
             except _records.OtherVersionError as exc:
-                stranger = f"{_printable(name)} is of version {exc}"
+                if name.startswith(_records.WORKER):
+                    stranger = f"{_printable(name)} is of version {exc}"
                 continue
             if body is not None:
                 bodies.append((name, body))

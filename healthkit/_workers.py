@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 import anyio
 
 from healthkit import _answers, _pod
-from healthkit._clerk import Note
 from healthkit._facts import HOLDS_NAMED, Details, Facts
 from healthkit._loop import Tasks
+from healthkit._place import Note
 from healthkit._state_dir import identity
 
 if TYPE_CHECKING:
@@ -148,8 +148,17 @@ class Workers:
         self._joined = time.monotonic_ns()
         self._slot = self._version = 0
         self._started_once = self._ready_once = False
-        self._left, self._seen = anyio.Event(), anyio.Event()
-        self._clerk.begin(lambda: loop.soon(self._heard))
+        left = self._left = anyio.Event()
+        self._seen = anyio.Event()
+
+        def heard() -> None:
+            """Tell the news of this life from those of one before."""
+            if self._worker is worker:
+                self._heard(worker)
+            else:
+                left.set()
+
+        self._clerk.begin(lambda: loop.soon(heard))
         self._tasks = Tasks(loop)
         self._tasks.start(self._beat(), "workers")
 
@@ -204,13 +213,10 @@ class Workers:
                 await self._wake.wait()
                 await anyio.sleep(max(0.0, pause - anyio.current_time()))
 
-    def _heard(self) -> None:
+    def _heard(self, worker: Worker) -> None:
         """Act on what the others say. Called by the loop."""
-        if self._worker is None:
-            self._left.set()
-            return
         self._seen.set()
-        self._heed(self._worker)
+        self._heed(worker)
         self._answers.forget()
         self._rouse()
 

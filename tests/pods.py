@@ -12,7 +12,7 @@ from healthkit._state_dir import Peer, View
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from healthkit._clerk import Note
+    from healthkit._place import Note
 
 #: A worker that could serve, and what stands in its way at the earlier stages.
 READY = Facts(

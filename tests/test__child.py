@@ -304,11 +304,12 @@ def test_the_parent_stops_by_the_default_action_of_its_own_sigtstp(
 ) -> None:
     """Sent to its whole group, and let through for as long as it takes."""
     done = Calls()
-    monkeypatch.setattr(os, "kill", done)
-    monkeypatch.setattr(signal, "pthread_sigmask", done)
-    monkeypatch.setattr(signal, "signal", done)
-    monkeypatch.setattr(signal, "sigtimedwait", done)
-    _child._stop()
+    with monkeypatch.context() as patch:  # undone before the mask of the fixture is
+        patch.setattr(os, "kill", done)
+        patch.setattr(signal, "pthread_sigmask", done)
+        patch.setattr(signal, "signal", done)
+        patch.setattr(signal, "sigtimedwait", done)
+        _child._stop()
     assert done.calls == [
         (signal.SIGTSTP, signal.SIG_DFL),
         (0, signal.SIGTSTP),

@@ -230,6 +230,7 @@ def test_workers_are_rung_for_until_they_have_latched(tmp_path: Path) -> None:
     rung = [moment for moment, name in play.directory.rung if name == "worker-12-0"]
     assert rung == [0, 0, 0.05, 0.1]
     assert len(rung) == len(play.directory.rung)
+    drain.end()
 
 
 def test_a_worker_that_joins_later_is_told_as_well(tmp_path: Path) -> None:

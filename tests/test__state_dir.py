@@ -231,6 +231,24 @@ def test_a_worker_of_another_version_is_named(directory: StateDir) -> None:
     assert directory.look() == View()
 
 
+def test_a_drain_of_another_version_keeps_nobody_out(directory: StateDir) -> None:
+    """It is not understood, and will be over soon; a worker of that version is there to stay."""
+    raw = _records.encode(b"5 6\n").replace(b"healthkit 1 ", b"healthkit 2 ", 1)
+    with _owned(directory, "drain-9-a", raw):
+        assert directory.look() == View()
+        with _owned(directory, "worker-9-a", raw), _owned(directory, "drain-9-b", raw):
+            assert directory.look() == View(other_version="worker-9-a is of version 2")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_a_descriptor_that_is_missing_is_named(directory: StateDir, number: int) -> None:
+    """The directory is not to blame for it."""
+    assert str(directory.error("list", OSError(number, os.strerror(number)))) == (
+        f"state_dir={directory.path!r}: can't list it ({os.strerror(number)}): "
+        "expected a free file descriptor: raise the limit (ulimit -n, or fs.file-max)"
+    )
+
+
 def test_no_descriptors_left_is_said(
     directory: StateDir, seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -395,8 +413,16 @@ def test_the_dead_are_cleaned_away(directory: StateDir) -> None:
         path = _dead(directory, name, b"")
         os.utime(path, (0, 0))
     directory.clean()
-    assert _names(directory) == ["worker-1-a.bell"]
-    directory.clean()
+    assert _names(directory) == []
+
+
+def test_a_bell_goes_with_its_record(directory: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whatever order they are listed."""
+    os.mkfifo(f"{directory.path}/worker-1-a.bell")
+    _dead(directory, "worker-1-a")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", _returning(["worker-1-a.bell", "worker-1-a"]))
+        directory.clean()
     assert _names(directory) == []
 
 

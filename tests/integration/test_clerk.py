@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from healthkit import _records
-from healthkit._clerk import Clerk, Note
+from healthkit._clerk import Clerk
 from healthkit._facts import Details, Facts
 from healthkit._model import Probe
+from healthkit._place import Note
 from healthkit._state_dir import StateDir
 
 if TYPE_CHECKING:
