@@ -160,7 +160,7 @@ class Workers:
 
         self._clerk.begin(lambda: loop.soon(heard))
         self._tasks = Tasks(loop)
-        self._tasks.start(self._beat(), "workers")
+        self._tasks.start(self._beat(worker), "workers")
 
     def end(self, worker: Worker) -> None:
         """Leave the pod, if that life is in it. Safe in any thread; never blocks."""
@@ -200,9 +200,9 @@ class Workers:
             self._awake = True
             self._loop.soon(self._wake.set)
 
-    async def _beat(self) -> None:
-        """Have it written down how things stand, for ever."""
-        while (worker := self._worker) is not None:
+    async def _beat(self, worker: Worker) -> None:
+        """Have it written down how things stand, until this life's tasks are cancelled."""
+        while True:
             self._awake = False
             self._wake = anyio.Event()
             pod = self._heed(worker)

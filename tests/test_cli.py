@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posix
 import runpy
 import subprocess
 import sys
 from importlib import metadata
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -165,3 +166,24 @@ def test_a_command_imports_what_it_needs_only() -> None:
     assert probe.isdisjoint({"__future__", "argparse", "typing", "dataclasses", "json", "re"})
     for command in ("drain", "status"):
         assert imported(command, "--help").isdisjoint({"anyio", "asyncio", "argparse", "starlette"})
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_probe_as_a_module_exits_at_once(monkeypatch: Patch, *, interrupted: bool) -> None:
+    """Without the rest of the command line, and without taking the interpreter down in order."""
+
+    def probe(arguments: list[str]) -> int:
+        assert arguments == ["ready"]
+        if interrupted:
+            raise KeyboardInterrupt
+        return 0
+
+    def leave(status: int) -> NoReturn:
+        raise SystemExit(status)
+
+    stand_in(monkeypatch, "_probing", probe)
+    monkeypatch.setattr(posix, "_exit", leave)
+    monkeypatch.setattr(sys, "argv", ["healthkit", "probe", "ready"])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module("healthkit", run_name="__main__", alter_sys=False)
+    assert left.value.code == int(interrupted)
