@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from healthkit import _answers, _render
 from healthkit._answers import MINDS, Obstacle
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from healthkit._life import Life
     from healthkit._model import Report
     from healthkit._settings import Settings
+
+
+#: Seconds for which the detailed answer of a pod is kept.
+DETAILS_LAST: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,9 @@ class Answering:
             version = self._version
             report = self._life().pod_report()
             fresh_until = report.fresh_until if Obstacle.CHECK in MINDS[probe] else math.inf
+            if form is not Form.PLAIN and self._life().pod() is not None:
+                # How old another worker's results are is no news that anybody is told of.
+                fresh_until = min(fresh_until, self._life().now() + DETAILS_LAST)
             varies = probe is not Probe.LIVE
             made = self._render(form, self._subject(probe, report), varies=varies)
             kept = self._memory[probe, form] = _Kept(version, fresh_until, made)

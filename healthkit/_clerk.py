@@ -133,7 +133,9 @@ class _Session:
     @property
     def view(self) -> View:
         """What was seen last; nothing if that is too long ago."""
-        return View() if self._over or self._given_up else self._view
+        if self._over:
+            return View()
+        return View(alone=True) if self._given_up else self._view
 
     @property
     def thread(self) -> threading.Thread | None:
@@ -150,6 +152,7 @@ class _Session:
             self._thread.start()
         except (OSError, RuntimeError) as exc:
             self._thread = self._wire = None
+            self._view = View(alone=True)
             what = f"can't start a thread ({exc}): expected one, and a descriptor"
             self._place.complain(self._place.found(what))
             self._say(news=self._over)  # `end` has left that to the thread
@@ -244,11 +247,11 @@ class _Session:
 
     def _close(self) -> None:
         self._place.leave()
-        seen, self._view = self._view, View()
+        seen, self._view = self._view, View(alone=True)
         self._busy = self._wire = None
         self._given_up = False
         self._thread = None  # another may be started
-        self._say(news=self._over or seen != View())
+        self._say(news=self._over or seen != self._view)
 
 
 class _Wire:

@@ -118,11 +118,12 @@ def body_of(
     Args:
         facts: how the worker stands.
         details: what else there is to see.
-        says: what it would answer for the pod, to each probe.
+        says: what it would answer for the pod, to each probe; nothing if it can't say yet.
         written: CLOCK_MONOTONIC in nanoseconds.
     """
-    lines = [f"{written} {facts.pid}".encode()]
-    lines += [_answer(probe, *says[probe]) for probe in Probe]
+    starting = b"" if facts.started else _records.STARTING
+    lines = [f"{written} {facts.pid}".encode() + starting]
+    lines += [_answer(probe, *says[probe]) if says else b"" for probe in Probe]
     holds = tuple(hold[:_LONGEST_TEXT] for hold in facts.holds)
     lines += [_json(replace(facts, holds=holds)), _details(details)]
     return b"".join(line + b"\n" for line in lines)

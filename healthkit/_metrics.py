@@ -91,6 +91,9 @@ class _Share:
 def _of_pod(pod: Pod, own: _Share, life: Life) -> Iterator[Metric]:
     """Make what is counted in each worker, summed where a sum is what is asked for."""
     first, *others = pod.members
+    # A worker that has just joined may not know yet that its number is taken.
+    slots = [other.facts.slot for other in pod.members]
+    others = [one for place, one in enumerate(others, 1) if one.facts.slot not in slots[:place]]
     details = [other.details() for other in others]
     shares = [replace(own, worker=[str(first.facts.slot)])]
     shares += [

@@ -11,6 +11,7 @@ said once, and the worker speaks for itself until a later note finds it well aga
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ class Note:
     details: Details
     #: What it would answer for the pod.
     says: Mapping[Probe, tuple[bool, str]]
+    #: Whether it is time to look at the others, too.
+    look: bool = True
 
 
 class _InUseError(StateDirError):
@@ -79,11 +82,10 @@ class Place:
                 self._glance()
             else:
                 complaint = self._keep(note)
-        except _InUseError as exc:
-            self.leave()
-            complaint = str(exc)
-        except StateDirError as exc:  # a record that is in its place stays: what it says is true
-            self.view = View()
+        except StateDirError as exc:
+            if isinstance(exc, _InUseError):
+                self.leave()  # else a record that is in its place stays: what it says is true
+            self.view = View(alone=True)
             complaint = str(exc)
         if note is not None or complaint is not None:  # a glance does not tell that all is well
             self.complain(complaint)
@@ -122,15 +124,17 @@ class Place:
         Raises:
             StateDirError: something else is.
         """
-        body = body_of(note.facts, note.details, note.says, time.monotonic_ns())
+        body = body_of(note.facts, note.details, note.says, _now())
         complaint = None
         if self._seat is not None and self._seat.is_in_place():
-            complaint = self._write(self._seat, body)
+            complaint = self._write(self._seat, note, body)
         else:
             self._join(note.facts, body)
-        self._facts, self._written = note.facts, complaint is None
-        self._see(note.facts)
-        self._tidy(note.facts)
+        unwritten, self._written = not self._written, complaint is None
+        self._facts = note.facts
+        if note.look or unwritten or not self._written:
+            self._see(note.facts)
+            self._tidy(note.facts)
         matters = note.facts.matters_to_others()
         if self._written and matters != self._rung_for:
             self._rung_for = matters
@@ -162,12 +166,18 @@ class Place:
             what = "somebody has removed a worker's record: expected a directory that nobody cleans"
             logger.error("%s; it is made anew", self.found(what))
 
-    def _write(self, seat: Seat, body: bytes) -> str | None:
-        """Write the record, in its place; return what is wrong."""
+    def _write(self, seat: Seat, note: Note, body: bytes) -> str | None:
+        """Write the record, in its place; return what is wrong.
+
+        Where there is no room for all of it there may be for the facts, and a worker that goes on
+        writing is not taken for a hung one.
+        """
         try:
             seat.write(body)
         except OSError as exc:
             what = exc.strerror or type(exc).__name__
+            with contextlib.suppress(OSError):
+                seat.write(body_of(replace(note.facts, holds=()), Details(), note.says, _now()))
             return self.found(f"can't write ({what}): expected room for its records")
         return None
 
@@ -189,7 +199,8 @@ class Place:
         self._settled = view.settled
         # Whoever can't write is not believed by the others, so it does not count on them. But it
         # drains when it is told to.
-        self.view = replace(view, peers=ours) if self._written else View(told=view.told)
+        alone = View(told=view.told, alone=True)
+        self.view = replace(view, peers=ours) if self._written else alone
 
     def _give_way(self, view: View, app: str, *own: Facts) -> None:
         """Leave the directory to an app that came first; if this one did, the others leave.
@@ -223,3 +234,7 @@ class Place:
     def _ring(self) -> None:
         for name in self._neighbours:
             self._directory.ring(name)
+
+
+def _now() -> int:
+    return time.monotonic_ns()

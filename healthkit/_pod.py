@@ -107,6 +107,8 @@ def judge(own: Facts, report: Report, view: View) -> Pod:
     serving = [member for member in members if not member.facts.ending]
     ranked = sorted(serving or members, key=lambda member: member.rank)
     expected = max(facts.expected or 0 for facts in everybody) or len(ranked)
+    if view.alone:  # nobody else can be counted on, nor waited for
+        expected = 1
     to_start, to_serve = (1 if once else expected for once in (started_once, ready_once))
     can_serve = sum(member.level == Level.READY for member in ranked)
     can_start = sum(member.level >= Level.STARTED for member in ranked)

@@ -22,6 +22,7 @@ from healthkit.errors import StateDirError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from healthkit._facts import Facts
     from healthkit._state_dir import StateDir
 
 
@@ -57,6 +58,8 @@ class PodDrain:
         #: None: nothing is being waited for.
         self._stage: Stage | None = None
         self._view = View()
+        #: The workers that were seen last.
+        self._known: tuple[Facts, ...] = ()
         self._log = Log(directory.path, say)
 
     def __repr__(self) -> str:
@@ -90,7 +93,7 @@ class PodDrain:
         if self._stage is None or self._stage in OVER:
             return True
         self._look()
-        seen = sight(self._order, self._view, self._clock())
+        seen = sight(self._order, self._view, self._clock(), self._known)
         self._stage = seen.stage
         self._log.tell(seen, seen.now - self._order.asked)
         return self._stage in OVER
@@ -110,6 +113,7 @@ class PodDrain:
             self._view = self._directory.look()
         except StateDirError as exc:
             self._log.once(str(exc))
+        self._known = tuple(peer.facts for peer in self._view.peers) or self._known
         self._log.stranger(self._view.other_version)
         for peer in self._view.peers:
             if peer.facts.told is None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from healthkit._facts import written_of
 
 if TYPE_CHECKING:
+    from healthkit._facts import Facts
     from healthkit._state_dir import Peer, View
 
 #: Seconds in which a worker that lives and is not hung has answered. It needs one tick: 50 ms.
@@ -66,11 +67,14 @@ class Sight:
     delay_ends: float
     #: When the drain is over, whatever is still in flight.
     deadline: float
+    #: Whether workers were there before: a server replaces those that die, and they must hear of
+    #: the drain.
+    awaited: bool = False
 
     @property
     def stage(self) -> Stage:
         """How far the drain is."""
-        if not self.peers:
+        if not self.peers and (not self.awaited or self.now >= min(self.delay_ends, self.deadline)):
             return Stage.DESERTED
         if self.now >= self.delay_ends and all(self._is_idle(peer) for peer in self.peers):
             return Stage.DRAINED
@@ -97,15 +101,25 @@ def told_at(view: View) -> float | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def sight(order: Order, view: View, now: float) -> Sight:
-    """Judge what was seen, by the settings of the workers that live."""
-    facts = [peer.facts for peer in view.peers]
-    told = told_at(view)
-    began = order.asked if told is None else min(order.asked, told)
+def sight(order: Order, view: View, now: float, known: tuple[Facts, ...] = ()) -> Sight:
+    """Judge what was seen, by the settings of the workers that live.
+
+    Args:
+        order: what was asked for.
+        view: what was seen.
+        now: CLOCK_MONOTONIC in seconds.
+        known: the workers that were seen last, if there were any: theirs are the settings while
+            none lives, for a server replaces those that die.
+    """
+    facts = [peer.facts for peer in view.peers] or known
+    told = [view.told, *(one.told for one in facts)]
+    began = min([order.asked, *(moment for moment in told if moment is not None)])
     delay = order.delay
     if delay is None:
         delay = max((one.drain_delay for one in facts), default=0.0) or order.least_delay
-    deadline = began + delay + max((one.drain_timeout for one in facts), default=0.0)
+    # A drain that began long ago leaves this one its time for what is in flight all the same.
+    waiting = max(began + delay, order.asked)
+    deadline = waiting + max((one.drain_timeout for one in facts), default=0.0)
     if order.limit is not None:
         deadline = min(deadline, order.asked + order.limit)
-    return Sight(now, view.peers, began + delay, deadline)
+    return Sight(now, view.peers, began + delay, deadline, awaited=bool(known))

@@ -271,7 +271,8 @@ def answer(
 
     The worker that wrote last speaks for the pod. A worker that has not written for a while is hung
     if it could have: that is a failure of liveness, even if its siblings write. If it could not,
-    heartbeats say nothing, and nobody is restarted for the state of a disk.
+    heartbeats say nothing, and nobody is restarted for the state of a disk. A worker whose app
+    starts up may keep its loop busy: that is what the startup probe is for.
 
     Args:
         probe: one of `NAMES`.
@@ -281,7 +282,7 @@ def answer(
         exists: whether there is a process of this id. A lock may outlive its worker in a child that
             was forked behind Python's back; such a worker is left out.
     """
-    from healthkit._records import STALE_AFTER, said  # noqa: PLC0415  # not for a URL
+    from healthkit._records import STALE_AFTER, has_started, said  # noqa: PLC0415  # not for a URL
 
     found = [
         (now_ns - written, pid, body)
@@ -291,10 +292,11 @@ def answer(
     ]
     if not found:
         return False, _NOBODY
-    age, pid, body = min(found)
-    oldest, hung, _body = max(found)
-    if writable and probe == "live" and oldest > STALE_AFTER:
-        return False, f"the event loop of worker {hung} has not moved for {_seconds(oldest)}"
+    hung = [one for one in found if one[0] > STALE_AFTER and has_started(one[2])]
+    if writable and probe == "live" and hung:
+        oldest, pid, _body = max(hung)
+        return False, f"the event loop of worker {pid} has not moved for {_seconds(oldest)}"
+    age, pid, body = min([one for one in found if said(one[2], probe)] or found)
     if writable and age > STALE_AFTER:
         return False, f"no worker has written for {_seconds(age)}"
     return said(body, probe) or (False, f"worker {pid} says nothing about {probe}")

@@ -17,7 +17,7 @@ A new body is written where the present one is not, and then the header, which s
 a whole version is there at any time, whenever the writer is interrupted, killed, or refused by a
 full disk; a checksum tells a reader who was overtaken by two writes to look again. A body is:
 
-    <time of writing, CLOCK_MONOTONIC in ns> <process id>
+    <time of writing, CLOCK_MONOTONIC in ns> <process id>[ starting]
     live 1 ok
     ready 0 warming: catalogue 41 %
     startup 1 ok
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 #: What the file of each kind of record is called, before its id.
 WORKER: "Final" = "worker-"
 DRAIN: "Final" = "drain-"
+
+#: The end of the first line of a worker's record while its app starts up.
+STARTING: "Final" = b" starting"
 
 #: The end of the name of a worker's doorbell, a FIFO beside its record.
 BELL: "Final" = ".bell"
@@ -263,12 +266,18 @@ def head(body: bytes) -> tuple[int, int]:
         ValueError: the body is not of this format.
     """
     line, _newline, _rest = body.partition(b"\n")
-    written, pid = line.split(b" ")
+    written, pid, *_more = line.split(b" ")
     if not (written.isdigit() and pid.isdigit() and len(line) <= 2 * _LONGEST_TIME):
         raise ValueError("no time and process id")
     if len(written) > _LONGEST_TIME or not 0 < int(pid) <= _LARGEST_PID:
         raise ValueError("no time and process id")
     return int(written), int(pid)
+
+
+def has_started(body: bytes) -> bool:
+    """Whether the app's start-up is over: before that it may keep its event loop busy."""
+    line, _newline, _rest = body.partition(b"\n")
+    return not line.endswith(STARTING)
 
 
 def said(body: bytes, probe: str) -> tuple[bool, str] | None:

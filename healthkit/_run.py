@@ -169,7 +169,11 @@ def say(line: str) -> None:
 
 
 def _write(descriptor: int, text: str) -> None:
-    try:  # noqa: SIM105  # contextlib is an import
+    try:
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLOUT)
+        if not waiting.poll(0):
+            return  # a pipe that is full: its reader may come back, SIGTERM does not wait for it
         os.write(descriptor, text.encode(errors="backslashreplace"))
     except OSError:
         pass  # closed, full, or a pipe that nobody reads: not what the server should die of

@@ -51,6 +51,9 @@ class Seat:
         self._path = directory.at(self.name)
         self._record = -1
         self._pid = os.getpid()
+        #: Whoever asks for a drain may be another user than the workers, who must read it: it holds
+        #: a time and a process id.
+        self._mode = 0o644 if kind == _records.DRAIN else 0o600
         #: The directory itself, whatever path leads to it.
         self._home: os.stat_result | None = None
         #: Where in the file the present body begins, and where its room ends.
@@ -142,7 +145,7 @@ class Seat:
                 self._record = os.open(unborn, flags, 0o600)
             undo.callback(_remove, unborn)
             fcntl.flock(self._record, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.fchmod(self._record, 0o600)  # a umask may have taken it from the siblings
+            os.fchmod(self._record, self._mode)  # a umask may have taken it from the siblings
             self.write(body)
             self.write(body)  # the room for the next version is there, whatever the disk does
             os.rename(unborn, self._path)

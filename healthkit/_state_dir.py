@@ -74,6 +74,8 @@ class View:
     #: What is known of a worker of another version of healthkit. A command of another version
     #: keeps nobody out.
     other_version: str | None = None
+    #: Whether nothing can be seen, or is not to be believed: whoever looks speaks for itself.
+    alone: bool = False
 
 
 class StateDir:
@@ -219,14 +221,19 @@ class StateDir:
 def identity() -> str:
     """Return what tells this server from another one that was given the same directory.
 
-    The workers of one server have its command line in common, whether it forks or spawns them; two
-    containers that share a volume do not share the namespace of process ids.
+    The workers of one server have its command line in common, and the directory it was started in,
+    whether it forks or spawns them. Two containers that share a volume do not share the namespace
+    of process ids.
     """
     try:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
         namespace = ""
-    words = "\0".join([namespace, *map(str, sys.argv)])
+    try:
+        place = os.getcwd()
+    except OSError:
+        place = ""
+    words = "\0".join([namespace, place, *map(str, sys.argv)])
     return hashlib.sha256(words.encode(errors="backslashreplace")).hexdigest()[:16]
 
 

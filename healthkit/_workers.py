@@ -9,6 +9,7 @@ Without a state directory none of this exists, and a life speaks for itself.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import replace
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 HURRIED: Final = 0.05
 #: Seconds between two records of one whose state does not.
 CALM: Final = 1.0
+#: Seconds that a beat may come too early.
+EARLY: Final = 0.001
+#: Seconds after a drain's delay in which whoever waits for it looks for the end.
+SETTLED_AFTER: Final = 2.0
 #: Seconds that a start-up waits for a disk. A worker that is slower begins as not started.
 SEEN_WITHIN: Final = 1.0
 #: Seconds that an exit waits for a disk.
@@ -128,6 +133,7 @@ class Workers:
         self._joined = 0
         self._slot = 0
         self._version = 0
+        self._shown: tuple[object, ...] = ()
         self._started_once = self._ready_once = False
         #: Set when there is something to write down.
         self._wake = anyio.Event()
@@ -184,7 +190,6 @@ class Workers:
 
     def changed(self) -> None:
         """Take note that this worker's own state has changed. Safe in any thread."""
-        self._version += 1
         self._rouse()
 
     def pod(self) -> Pod | None:
@@ -201,17 +206,34 @@ class Workers:
             self._loop.soon(self._wake.set)
 
     async def _beat(self, worker: Worker) -> None:
-        """Have it written down how things stand, until this life's tasks are cancelled."""
+        """Have it written down how things stand, until this life's tasks are cancelled.
+
+        Woken, it looks whether there is anything new; what is not new waits for its time.
+        """
+        written = looked = -math.inf
+        last: tuple[Facts, Mapping[Probe, tuple[bool, str]]] | None = None
         while True:
             self._awake = False
             self._wake = anyio.Event()
+            now = anyio.current_time()
             pod = self._heed(worker)
-            self._clerk.post(self._note(worker, pod))
-            ending = pod.told is not None or pod.members[0].facts.ending
-            with anyio.move_on_after(HURRIED if ending else CALM):
-                pause = anyio.current_time() + HURRIED
+            facts, says = self._latched(pod), self._says(pod)
+            # A timer may be early by what a float can't say.
+            look = (facts, says) != last or now - looked >= CALM - EARLY
+            if look or now - written >= self._pace(facts) - EARLY:
+                last, written = (facts, says), now
+                looked = now if look else looked
+                self._clerk.post(Note(facts, self._details(worker), says, look=look))
+            with anyio.move_on_after(min(looked + CALM, written + self._pace(facts)) - now):
                 await self._wake.wait()
-                await anyio.sleep(max(0.0, pause - anyio.current_time()))
+                await anyio.sleep(max(0.0, now + HURRIED - anyio.current_time()))
+
+    def _pace(self, facts: Facts) -> float:
+        """Return how often the record is written: often while a drain may wait for what it says."""
+        if facts.told is None or self._loop is None:
+            return CALM
+        just_told = self._loop.now() < facts.told + facts.drain_delay + SETTLED_AFTER
+        return HURRIED if just_told or facts.requests or facts.holds else CALM
 
     def _heard(self, worker: Worker) -> None:
         """Act on what the others say. Called by the loop."""
@@ -261,20 +283,36 @@ class Workers:
             holds=(*labels[:HOLDS_NAMED], *more),
             drain_delay=self._settings.drain_delay,
             drain_timeout=self._settings.drain_timeout,
-            version=self._version,
+            version=self._version_of(report),
         )
 
-    def _note(self, worker: Worker, pod: Pod) -> Note:
-        """Say everything, for the record."""
+    def _version_of(self, report: Report) -> int:
+        """Return another number if somebody could see a difference. How old a result is, is none.
+
+        A check that goes on passing must not wake all workers of the pod with each run.
+        """
+        shown = tuple((one.name, one.state, one.note, one.overdue) for one in report.components)
+        if shown != self._shown:
+            self._shown = shown
+            self._version += 1
+        return self._version
+
+    def _latched(self, pod: Pod) -> Facts:
+        """Return this worker's facts, with what it has learnt of the pod."""
         facts = pod.members[0].facts
-        latched = replace(facts, pod_started=self._started_once, pod_ready=self._ready_once)
-        details = Details(
+        return replace(facts, pod_started=self._started_once, pod_ready=self._ready_once)
+
+    def _says(self, pod: Pod) -> Mapping[Probe, tuple[bool, str]]:
+        """Return what probes would be told; nothing while this worker can't tell."""
+        return self._answers.say(pod.report) if self._seen.is_set() else {}
+
+    def _details(self, worker: Worker) -> Details:
+        return Details(
             components=worker.report().components,
             answers=self._answers.counts(),
             drain_time=worker.drain_time,
             drain_duration=worker.drain_duration,
         )
-        return Note(latched, details, self._answers.say(pod.report))
 
 
 def _free_slot(pod: Pod, slot: int) -> int:

@@ -23,7 +23,8 @@ class HealthCollector:
 
     Made at scrape time from the live state, in whatever thread scrapes; nothing is registered or
     counted until you do. One per registry: two would have the same names, which the registry
-    refuses. The metrics speak for this process only.
+    refuses. The metrics speak for this process, or for
+    its pod if there is a state directory.
 
     Args:
         health: whose state.

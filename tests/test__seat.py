@@ -54,10 +54,9 @@ def seat(directory: StateDir) -> Iterator[Seat]:
 @pytest.fixture(autouse=True)
 def _nothing_stays_open() -> Iterator[None]:
     """No test leaves a descriptor open, or a place taken."""
-    before = _descriptors()
+    before = _descriptors(), set(_seat._SEATS)
     yield
-    assert set(_seat._SEATS) == set()
-    assert _descriptors() == before
+    assert (_descriptors(), set(_seat._SEATS)) == before
 
 
 def _descriptors() -> int:
