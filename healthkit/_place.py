@@ -130,9 +130,8 @@ class Place:
             complaint = self._write(self._seat, note, body)
         else:
             self._join(note.facts, body)
-        unwritten, self._written = not self._written, complaint is None
-        self._facts = note.facts
-        if note.look or unwritten or not self._written:
+        self._facts, self._written = note.facts, complaint is None
+        if note.look or self.view.alone or not (self._stays and self._written):
             self._see(note.facts)
             self._tidy(note.facts)
         matters = note.facts.matters_to_others()

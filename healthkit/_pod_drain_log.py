@@ -125,7 +125,7 @@ class Log:
         silent = [peer for peer in seen.peers if seen.is_silent(peer, self._since[peer.name])]
         for peer in silent:
             self.once(f"worker {peer.facts.pid} does not answer")
-        if not self._since:
+        if not (self._since or seen.awaited):
             self._say(f"no worker lives in {printable(self._path, NAME)}: nothing to drain")
         elif seen.stage in OVER:
             self._say(end(seen, silent, took))

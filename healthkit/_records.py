@@ -267,7 +267,7 @@ def head(body: bytes) -> tuple[int, int]:
     """
     line, _newline, _rest = body.partition(b"\n")
     written, pid, *_more = line.split(b" ")
-    if not (written.isdigit() and pid.isdigit() and len(line) <= 2 * _LONGEST_TIME):
+    if not (written.isdigit() and pid.isdigit() and len(line) <= 3 * _LONGEST_TIME):
         raise ValueError("no time and process id")
     if len(written) > _LONGEST_TIME or not 0 < int(pid) <= _LARGEST_PID:
         raise ValueError("no time and process id")

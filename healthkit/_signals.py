@@ -120,7 +120,8 @@ class Gate:
         server = signal.getsignal(signal.SIGTERM)
         if not callable(server) or _is_of_a_loop(server):
             who = "the event loop" if callable(server) else "nobody"
-            logger.info("%s handles SIGTERM: it is left alone, health.drain() drains", who)
+            line = "%s handles SIGTERM: it is left alone; `healthkit drain` and `run` come before"
+            logger.info(line, who)
             return False
         self._first = None
         handler = self._handler = _Handler(self, server)

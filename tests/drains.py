@@ -100,6 +100,7 @@ class Worker:
             app="shop",
             joined=int(self.joins * 1e9),
             phase=Phase.SERVING,
+            started=True,
             requests=sum(start <= written < end for start, end in self.requests),
             holds=tuple(
                 label for label, (start, end) in self.holds.items() if start <= written < end

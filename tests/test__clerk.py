@@ -61,11 +61,10 @@ def _threads() -> list[threading.Thread]:
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     """No test leaves a descriptor open, a place taken, or a thread."""
-    before = _descriptors()
+    before = _descriptors(), set(_seat._SEATS)
     yield
     until(lambda: not _threads())
-    assert set(_seat._SEATS) == set()
-    assert _descriptors() == before
+    assert (_descriptors(), set(_seat._SEATS)) == before
 
 
 @pytest.fixture(autouse=True)
@@ -254,7 +253,7 @@ def test_a_first_look_is_said_whatever_came_of_it(
     assert news.count == 0
     clerk.post(a_note())
     until(lambda: news.count == 1)
-    assert clerk.view == View()
+    assert clerk.view == View(alone=not usable)
     assert home.is_file() or records(home)
     session = clerk._session
     assert session is not None
@@ -277,8 +276,28 @@ def test_a_first_look_that_takes_too_long_is_said_twice(
         for _ in range(3):
             clerk.post(a_note())
             assert news.count == 1
+            assert clerk.view == View(alone=True)
     gate.opened.set()
     until(lambda: news.count == 2)
+    assert clerk.view == View()
+
+
+def test_an_end_while_nobody_counts_on_the_disk(
+    gate: Gate, clerk: Clerk, news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is over is not alone."""
+    gate.shut()
+    clerk.begin(news)
+    clerk.post(a_note())
+    assert gate.reached.wait(DEADLINE)
+    monkeypatch.setattr(_clerk, "PATIENCE", 0.0)
+    clerk.post(a_note())
+    assert clerk.view == View(alone=True)
+    clerk.end()
+    assert clerk.view == View()
+    gate.opened.set()
+    until(lambda: news.count == 2)
+    assert clerk.view == View()
 
 
 @pytest.mark.parametrize("begun", [False, True])
@@ -387,7 +406,7 @@ def test_a_disk_that_does_not_answer_is_given_up_on(
     monkeypatch.setattr(_clerk, "PATIENCE", 0.0)
     for _ in range(3):
         clerk.post(a_note())
-        assert clerk.view == View()
+        assert clerk.view == View(alone=True)
     assert is_alone(said(caplog), "has not answered for 0 s: expected a disk that does")
     assert news.count == 2
     monkeypatch.undo()
@@ -495,15 +514,17 @@ def test_a_thread_that_can_not_be_started(
     for _ in range(2):
         clerk.post(a_note())
     assert news.count == 1  # else each try would lead to the next
-    assert clerk.view == View()
+    assert clerk.view == View(alone=True)
     assert is_alone(said(caplog), "can't start a thread (")
     clerk.end()
+    assert clerk.view == View()
     assert news.count == 2  # nobody else would say that it is over
     clerk.begin(news)
     clerk.post(a_note())
     monkeypatch.undo()
     caplog.clear()
     post_and_wait(clerk)
+    assert clerk.view == View()
     assert is_well(said(caplog))
 
 
@@ -565,7 +586,7 @@ def test_what_nobody_expects_ends_a_thread_but_not_the_clerk(
         clerk.post(a_note())
         until(lambda: clerk._session is not None and clerk._session._thread is None)
         until(lambda: not _threads())
-        assert clerk.view == View()
+        assert clerk.view == View(alone=True)
         assert len(records(home)) == 1
         assert news.count == 2  # a second failure is no news
     assert caplog.records[0].exc_info is not None

@@ -73,6 +73,19 @@ def test_a_pod_is_drained(shell: Shell, capsys: Lines) -> None:
     assert shell.directory.requests() == []
 
 
+def test_a_worker_that_is_replaced_in_the_delay_is_no_end(shell: Shell, capsys: Lines) -> None:
+    """The one that comes after it is told, and waited for."""
+    shell.workers = [Worker(12, ends=2), Worker(13, joins=3, requests=((3, 6),))]
+    assert shell.call() == 0
+    assert shell.watch.passed == 6
+    assert capsys.readouterr().err.splitlines() == [
+        "healthkit drain: draining 1 worker, serving on for 5 s",
+        "healthkit drain: worker 13 joined: told as well",
+        "healthkit drain: waiting for 1 request",
+        "healthkit drain: drained in 6 s",
+    ]
+
+
 def test_the_environment_may_name_the_directory(shell: Shell, capsys: Lines) -> None:
     """As it does for the workers."""
     assert shell.call("--timeout=1", HEALTHKIT_STATE_DIR=str(shell.path)) == 0

@@ -141,7 +141,27 @@ def test_the_record_says_when_it_was_written_and_what_it_would_answer() -> None:
     assert _records.head(body) == (5, 42)
     assert _records.said(body, Probe.READY) == (False, "warming: a 41 %")
     assert _records.said(body, Probe.LIVE) == (True, "ok")
-    assert body.startswith(b"5 42\nlive 1 ok\nready 0 warming: a 41 %\nstartup 1 ok\nhealth 1 ok\n")
+    answers = b"live 1 ok\nready 0 warming: a 41 %\nstartup 1 ok\nhealth 1 ok\n"
+    assert body.startswith(b"5 42 starting\n" + answers)
+
+
+def test_the_record_says_whether_the_app_starts_up() -> None:
+    """In its first line, where who wrote it, and when, is read all the same."""
+    for started in (False, True):
+        body = body_of(replace(FACTS, started=started), DETAILS, SAYS, 5)
+        assert _records.has_started(body) is started
+        assert body.startswith(b"5 42\n") is started
+        assert _records.head(body) == (5, 42)
+        assert written_of(body) == 5
+
+
+def test_a_worker_that_can_not_say_yet_answers_nothing() -> None:
+    """The rest is where it always is."""
+    body = body_of(FACTS, DETAILS, {}, 5)
+    assert body.startswith(b"5 42 starting\n\n\n\n\n{")
+    assert [_records.said(body, probe) for probe in Probe] == [None] * 4
+    assert facts_of(body) == FACTS
+    assert details_of(body) == DETAILS
 
 
 def test_the_order_of_the_answers_is_not_the_caller_s() -> None:

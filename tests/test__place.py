@@ -12,13 +12,14 @@ import resource
 import shutil
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from healthkit import _records, _seat
-from healthkit._facts import Details, Facts, written_of
+from healthkit._facts import Details, Facts, details_of, written_of
 from healthkit._model import Pause, Phase, Probe
 from healthkit._place import Note, Place
 from healthkit._seat import Seat
@@ -40,6 +41,11 @@ def a_note(app: str = "shop", joined: int = 1, **facts: Any) -> Note:  # noqa: A
     """Make a note of a worker."""
     made = Facts(pid=os.getpid(), app=app, joined=joined, **facts)
     return Note(made, Details(), SAYS)
+
+
+def quiet(note: Note) -> Note:
+    """Make one that is written, and no reason to look."""
+    return replace(note, look=False)
 
 
 def _descriptors() -> int:
@@ -78,6 +84,12 @@ class Recording(StateDir):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.calls: list[str] = []
+        self.looks = 0
+
+    def look(self, but: str = "") -> View:
+        """Look, and count."""
+        self.looks += 1
+        return super().look(but)
 
     def ring(self, name: str) -> None:
         """Ring, and remember."""
@@ -139,6 +151,11 @@ def record_of(place: Place) -> Path:
     """Find its file."""
     assert place._seat is not None
     return Path(place._seat._path)
+
+
+def record_body(place: Place) -> bytes:
+    """Read what it has written."""
+    return _records.of_living(str(record_of(place))) or b""
 
 
 def is_there(place: Place) -> bool:
@@ -287,10 +304,45 @@ def test_a_note_is_a_heartbeat(places: Places) -> None:
     """Each note is written, even if it says what the last one said."""
     place = places()
     place.exchange(a_note())
-    path = str(record_of(place))
-    before = written_of(_records.of_living(path) or b"")
+    before = written_of(record_body(place))
     place.exchange(a_note())
-    assert written_of(_records.of_living(path) or b"") > before > 0
+    assert written_of(record_body(place)) > before > 0
+
+
+@crowd
+def test_a_quiet_note_is_a_heartbeat_and_no_look(directory: Recording, places: Places) -> None:
+    """What it says is read, and the others are rung for if it matters."""
+    one, two = places(), places()
+    for place in (one, two, one):
+        place.exchange(a_note())
+    for place in (one, two):
+        rings(place)
+    two.exchange(a_note(version=2))
+    directory.looks = 0
+    before = written_of(record_body(one))
+    assert not one.exchange(quiet(a_note()))
+    assert written_of(record_body(one)) > before
+    assert rings(two) == 0
+    assert not one.exchange(quiet(a_note(ready=True)))
+    assert directory.looks == 0
+    assert rings(two) == 1
+    assert one.view.peers[0].facts.version == 0
+    two.exchange(None)
+    assert two.view.peers[0].facts.ready
+    one.exchange(a_note(ready=True))
+    assert one.view.peers[0].facts.version == 2
+
+
+@crowd
+def test_who_joins_looks_around_whatever_the_note_says(places: Places) -> None:
+    """The first time, and when the record has been removed."""
+    one, two = places(), places()
+    one.exchange(a_note())
+    two.exchange(quiet(a_note()))
+    assert len(two.view.peers) == 1
+    record_of(two).unlink()
+    assert not two.exchange(quiet(a_note()))
+    assert len(two.view.peers) == 1
 
 
 def test_whoever_has_no_place_looks_at_nothing(directory: StateDir, places: Places) -> None:
@@ -382,8 +434,9 @@ def test_a_worker_that_sees_nothing_still_says_that_it_leaves(places: Places) ->
     rings(one)
     with _no_descriptors():
         two.exchange(a_note())
-    assert two.view == View()
+    assert two.view == View(alone=True)
     two.leave()
+    assert two.view == View()
     assert rings(one) == 1
 
 
@@ -451,11 +504,12 @@ def test_what_is_wrong_at_first_is_said_once(
     with happens(home):
         for _ in range(3):
             place.exchange(a_note())
-            assert place.view == View()
+            assert place.view == View(alone=True)
             assert place.bell is None
         assert is_alone(said(caplog), why)
     place.exchange(a_note())
     place.exchange(a_note())
+    assert place.view == View()
     assert is_there(place)
     assert is_well(said(caplog))
 
@@ -477,13 +531,35 @@ def test_what_goes_wrong_later_is_said_once(
         for _ in range(2):
             assert not one.exchange(a_note())
             assert not one.exchange(None)
-            assert one.view.peers == ()
+            assert one.view == View(alone=True)
         assert is_alone(said(caplog), why)
     for place in (one, two, one, two):
         place.exchange(a_note())
     assert len(one.view.peers) == len(two.view.peers) == 1
     assert is_there(one)
     assert ("INFO", f"state_dir={str(home)!r}: {WELL}") in said(caplog)
+
+
+@crowd
+@pytest.mark.parametrize("trouble", TROUBLE)
+def test_who_is_alone_looks_around_whatever_the_note_says(
+    trouble: str, home: Path, places: Places
+) -> None:
+    """It is not said to be well before it is."""
+    one, two = places(), places()
+    for place in (one, two, one):
+        place.exchange(a_note())
+    happens, _why = TROUBLE[trouble]
+    with happens(home):
+        if trouble != "no descriptors":  # a record is all that is asked for there
+            assert one.exchange(quiet(a_note()))
+            assert one.view == View(alone=True)
+        one.exchange(a_note())
+        one.exchange(quiet(a_note()))
+        assert one.view == View(alone=True)
+    two.exchange(a_note())
+    assert one.exchange(quiet(a_note()))
+    assert len(one.view.peers) == 1
 
 
 @crowd
@@ -559,12 +635,46 @@ def test_who_can_not_write_is_told_all_the_same(directory: StateDir, places: Pla
     asked = Seat(directory, _records.DRAIN, b"4000000000 %d\n" % os.getpid())
     with _limited(resource.RLIMIT_FSIZE, 1):
         one.exchange(a_note(ready=True))
-        assert one.view == View(told=4.0)
+        assert one.view == View(told=4.0, alone=True)
         one.exchange(None)
-        assert one.view == View(told=4.0)
+        assert one.view == View(told=4.0, alone=True)
     asked.leave()
     one.exchange(a_note(ready=True))
     assert rings(two) == 1
+    assert len(one.view.peers) == 1
+
+
+@crowd
+def test_a_disk_with_little_room_takes_the_facts(
+    places: Places, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker that goes on writing is not taken for a hung one, but it is alone."""
+    one, two = places(), places()
+    for place in (one, two, one):
+        place.exchange(a_note())
+    rings(two)
+    note = a_note(ready=True, requests=3, holds=("x" * 900,) * 20)
+    note = replace(note, details=Details(drain_time=5.0))
+    before = written_of(record_body(one))
+    with _limited(resource.RLIMIT_FSIZE, record_of(one).stat().st_size):
+        for _ in range(2):
+            one.exchange(note)
+            assert one.view == View(alone=True)
+            written = written_of(record_body(one))
+            assert written > before
+            before = written
+        assert is_alone(said(caplog), "can't write (File too large): expected room for its records")
+    assert rings(two) == 0
+    two.exchange(None)
+    (peer,) = two.view.peers
+    assert (peer.facts.ready, peer.facts.requests, peer.facts.holds) == (True, 3, ())
+    assert peer.fresh
+    assert details_of(peer.body) == Details()
+    assert _records.said(peer.body, Probe.READY) == (True, "ok")
+    one.exchange(note)
+    assert is_well(said(caplog))
+    assert rings(two) == 1
+    assert details_of(record_body(one)) == note.details
     assert len(one.view.peers) == 1
 
 
@@ -594,7 +704,7 @@ def test_an_app_that_is_there_stays(places: Places, caplog: pytest.LogCaptureFix
     two.exchange(a_note(joined=3))
     for _ in range(3):
         shy.exchange(a_note("blog", joined=1))  # older, but it waited
-    assert shy.view == View()
+    assert shy.view == View(alone=True)
     assert is_alone(said(caplog), f"is in use by another app (process {os.getpid()})")
     one.leave()
     shy.exchange(a_note("blog", joined=1))
@@ -623,6 +733,7 @@ def test_the_younger_of_two_apps_leaves(
     assert one.exchange(None)
     assert is_alone(said(caplog), "is in use by another app")
     assert not is_there(one)
+    assert one.view == View(alone=True)
     assert rings(two) == 1
     two.exchange(a_note(joined=6))
     assert not is_there(two)
@@ -778,6 +889,20 @@ def test_of_two_versions_that_start_together_both_do_not_stay(
         place.exchange(a_note())
         assert not is_there(place)
         assert is_alone(said(caplog), "another version of healthkit")
+
+
+def test_a_place_that_was_lost_to_another_version_is_not_taken_back(
+    home: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the note says: whoever takes a place anew looks around."""
+    place = places()
+    place.exchange(a_note())
+    record_of(place).unlink()
+    monkeypatch.setattr(StateDir, "exists", _never)  # it has looked before that came
+    with _of_another_version(home):
+        place.exchange(quiet(a_note()))
+        assert not is_there(place)
+        assert place.view == View(alone=True)
 
 
 def test_what_it_looks_like(places: Places, home: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from healthkit._answers import could_serve, verdict
 from healthkit._facts import Details, Facts
 from healthkit._model import CheckState, Component, Kind, Pause, Phase, Probe, Report, WorkState
-from healthkit._pod import Pod, judge
+from healthkit._pod import Pod, judge, unseen
 from healthkit._state_dir import View
 from tests.pods import ENDING, FAILING, READY, STARTING, WARMING, a_peer
 
@@ -108,6 +108,51 @@ def test_the_greatest_number_that_anybody_was_told_counts() -> None:
     others = [a_peer(replace(READY, pid=2, joined=2, expected=3))]
     pod = judge(replace(READY, joined=1), _report(READY), View(tuple(others)))
     assert _line(pod) == "starting: workers 2 of 3"
+
+
+def test_a_worker_that_is_alone_waits_for_nobody() -> None:
+    """Its directory can't be used, or is another app's: it speaks for itself, as without one."""
+    pod = judge(replace(READY, expected=4), _report(READY), View(alone=True))
+    assert (_line(pod), _line(pod, Probe.STARTUP)) == ("ok", "ok")
+    assert pod.needed == 1
+    told = judge(replace(READY, expected=4), _report(READY), View(alone=True, told=7.0))
+    assert _line(told) == "draining"
+
+
+def test_an_ending_worker_is_not_expected() -> None:
+    """Without a number, those that are there to serve are counted, and no others."""
+    assert _passes(_judged(READY, ENDING))
+
+
+def test_what_a_started_pod_waits_for_is_no_start() -> None:
+    """One of four died after all had started: the startup probe stays as it was."""
+    three = [replace(READY, pod_started=True)] * 3
+    pod = _judged(*three, expected=4)
+    assert (_line(pod), _line(pod, Probe.STARTUP)) == ("warming: workers 3 of 4", "ok")
+    assert pod.report.phase is Phase.WARMING
+
+
+def test_of_two_that_are_as_far_the_elder_decides() -> None:
+    """Whatever their process ids are: they begin anew when there are too many."""
+    elder = replace(WARMING, pid=9, joined=1)
+    younger = a_peer(replace(WARMING, pid=2, joined=2), Details((BROKEN,)))
+    pod = judge(elder, _report(elder), View((younger,), settled=True))
+    assert _line(pod) == "warming: catalogue 41 %"
+
+
+def test_a_pod_that_was_not_seen_yet_has_not_started() -> None:
+    """Whatever the worker that asks knows of itself; it counts itself as unready too."""
+    pod = unseen(_judged(READY))
+    assert _line(pod) == "starting: workers"
+    assert [one.name for one in pod.report.components] == ["workers"]
+    assert pod.ready == 0
+    assert _line(unseen(_judged(replace(ENDING, told=7.0)))) == "draining"
+
+
+def test_a_stopped_worker_is_stopped() -> None:
+    """The end of a life is the end, also of one that was told to drain."""
+    stopped = replace(ENDING, phase=Phase.STOPPED, told=7.0)
+    assert _judged(stopped).report.phase is Phase.STOPPED
 
 
 # -- afterwards -----------------------------------------------------------------------------------

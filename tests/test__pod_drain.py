@@ -180,11 +180,51 @@ def test_no_worker_is_nothing_to_drain(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("moment", [2, 7])
 def test_a_pod_whose_workers_have_all_ended_is_drained(tmp_path: Path, moment: float) -> None:
-    """The server shuts down, in the delay or after it."""
+    """The server shuts down; in the delay it may as well replace them, so that is waited for."""
     ends = [Worker(pid, ends=moment, requests=((0, 99),)) for pid in (11, 12)]
     play = Play(tmp_path, *ends)
-    assert play.run() == moment
+    assert play.run() == max(moment, 5)
+    waiting = [] if moment < 5 else ["waiting for 2 requests"]
+    first = "draining 2 workers, serving on for 5 s"
+    assert play.lines == [first, *waiting, "all workers have ended"]
+
+
+def test_a_worker_that_replaces_the_last_one_is_told_and_waited_for(tmp_path: Path) -> None:
+    """A server starts another for one that has died, which takes a while."""
+    new = Worker(12, joins=3.0, answers_in=0.1, requests=((3.5, 6.2),))
+    play = Play(tmp_path, Worker(11, ends=2), new)
+    assert play.run() == 6.2
+    assert play.said == [
+        (0, "draining 1 worker, serving on for 5 s"),
+        (3, "worker 12 joined: told as well"),
+        (5, "waiting for 1 request"),
+        (6.2, "drained in 6.2 s"),
+    ]
+    assert (3.0, "worker-12-0") in play.directory.rung
+
+
+def test_while_none_lives_the_settings_of_the_last_ones_count(tmp_path: Path) -> None:
+    """Theirs who were seen last, and the limit; and what they had latched."""
+    play = Play(tmp_path, Worker(11, delay=3, ends=1), Worker(12, delay=7, ends=0.5))
+    assert play.run() == 3
+    play = Play(tmp_path, Worker(11, ends=1))
+    assert play.run(play.drain(limit=2)) == 2
     assert play.lines[-1] == "all workers have ended"
+    play = Play(tmp_path, Worker(11, ends=6))
+    play.directory.workers[0].told = play.watch.now()
+    play.watch.sleep(4)
+    play.directory.workers[0].ends = 4.5
+    assert play.run() == 1
+
+
+def test_a_worker_that_ends_before_the_first_step_was_there(tmp_path: Path) -> None:
+    """It is waited for who replaces it, and nothing is said before there is something to say."""
+    play = Play(tmp_path, Worker(11, ends=0.05))
+    drain = play.drain()
+    drain.begin()
+    play.watch.sleep(TICK)
+    assert play.run(drain) == 4.95
+    assert play.said == [(5, "all workers have ended")]
 
 
 # -- when it began --------------------------------------------------------------------------------
@@ -205,16 +245,19 @@ def test_after_health_drain_only_the_rest_is_waited_for(play: Play) -> None:
     assert play.run() == 1.05
 
 
-def test_a_drain_that_was_over_long_ago_ends_at_once(play: Play) -> None:
-    """Nothing is waited for twice; what is still in flight then is past its deadline."""
+def test_a_drain_long_after_another_waits_for_what_is_in_flight_only(play: Play) -> None:
+    """The delay is not waited for twice; a request has its time all the same."""
     for worker in play.directory.workers:
         worker.told = play.watch.now()
     play.watch.sleep(60)
     assert play.run() == 0
     assert play.lines == ["draining 2 workers", "drained in 0 s"]
+    play.directory.workers[0].requests = ((0, 70),)
+    assert play.run() == 10
+    assert play.lines[-1] == "drained in 10 s"
     play.directory.workers[0].requests = ((0, 99),)
-    assert play.run() == 0
-    assert play.lines[-1] == "gave up after 0 s with 1 request still in flight"
+    assert play.run() == 15
+    assert play.lines[-1] == "gave up after 15 s with 1 request still in flight"
 
 
 # -- who is told ----------------------------------------------------------------------------------
@@ -370,17 +413,19 @@ def test_a_directory_that_breaks_in_the_middle_forgets_nobody(play: Play) -> Non
 
 def test_a_real_worker_is_rung_for(tmp_path: Path) -> None:
     """A real place in a real directory, with a real bell."""
-    directory = StateDir(str(tmp_path))
+    directory, watch = StateDir(str(tmp_path)), Watch()
     facts = Facts(pid=12, app="shop", joined=0, drain_delay=1.0)
-    worker = Seat(directory, _records.WORKER, a_record(facts, Watch().now()).body)
+    worker = Seat(directory, _records.WORKER, a_record(facts, watch.now()).body)
     said: list[str] = []
-    drain = PodDrain(directory, said.append)
+    drain = PodDrain(directory, said.append, clock=watch.now)
     drain.begin()
     assert not drain.step()
     assert worker.bell is not None
     with open(worker.bell, "rb", buffering=0, closefd=False) as bell:
         assert bell.read(10) == b"!!"
     worker.leave()
+    assert not drain.step()
+    watch.sleep(1)
     assert drain.step()
     drain.end()
     assert said == ["draining 1 worker, serving on for 1 s", "all workers have ended"]
@@ -405,13 +450,15 @@ WORKERS = st.builds(
 
 def obvious(workers: list[Worker], limit: float | None) -> float:
     """Walk through the ticks, from what really happens in the workers; return the end."""
+    known: list[Worker] = []
     for tick in range(10_000):
         now = round(tick * TICK, 3)
         living = [worker for worker in workers if worker.joins <= now < worker.ends]
-        if not living:
+        known = living or known
+        if not known:
             return now
-        delay_ends = max(worker.delay for worker in living)
-        deadline = delay_ends + max(worker.timeout for worker in living)
+        delay_ends = max(worker.delay for worker in known)
+        deadline = delay_ends + max(worker.timeout for worker in known)
         if now >= min(deadline, HANGS if limit is None else limit):
             return now
         if now >= delay_ends and all(_done(worker, delay_ends, now) for worker in living):

@@ -12,6 +12,7 @@ import runpy
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,10 +46,18 @@ def _no_state_dir(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- who is believed ------------------------------------------------------------------------------
 
 
-def record(pid: int, age: int = 0, *, passes: bool = True, line: str = "ok") -> bytes:
+def record(  # noqa: PLR0913  # what a reader sees of it
+    pid: int,
+    age: int = 0,
+    *,
+    passes: bool = True,
+    line: str = "ok",
+    started: bool = True,
+    speaks: bool = True,
+) -> bytes:
     """Return a worker's record that was written some nanoseconds ago."""
-    says = dict.fromkeys(Probe, (passes, line))
-    return body_of(Facts(pid, "app", 0), Details(), says, NOW - age)
+    says = dict.fromkeys(Probe, (passes, line)) if speaks else {}
+    return body_of(Facts(pid, "app", 0, started=started), Details(), says, NOW - age)
 
 
 def believed(
@@ -86,6 +95,25 @@ def test_a_hung_worker_does_not_hide_behind_its_siblings() -> None:
     assert believed("live", record(11), hung, record(13)) == expected
     assert believed("live", hung) == expected
     assert believed("live", record(14, 6 * SECOND), hung, record(11)) == expected
+
+
+def test_a_worker_whose_app_starts_up_is_not_hung() -> None:
+    """It may keep its loop busy, while a sibling writes; then the hung one is named, not it."""
+    busy, hung = record(12, LONG_AGO + SECOND, started=False), record(13, LONG_AGO)
+    expected = (False, "the event loop of worker 13 has not moved for 31 s")
+    assert believed("live", record(11), busy) == (True, "ok")
+    assert believed("live", record(11), busy, hung) == expected
+    assert believed("live", busy) == (False, "no worker has written for 32 s")
+
+
+@pytest.mark.parametrize("probe", Probe)
+def test_a_worker_that_has_nothing_to_say_yet_does_not_speak(probe: Probe) -> None:
+    """It has just joined: the newest of those that do say something speaks for the pod."""
+    joiner = record(12, started=False, speaks=False)
+    nothing = (False, f"worker 12 says nothing about {probe}")
+    assert believed(probe, joiner, record(11, SECOND)) == (True, "ok")
+    assert believed(probe, record(11, SECOND, passes=False, line="no"), joiner) == (False, "no")
+    assert believed(probe, joiner) == nothing
 
 
 @pytest.mark.parametrize("probe", ["ready", "startup", "health"])
@@ -144,33 +172,58 @@ def test_a_record_that_does_not_say_it_is_a_failure() -> None:
     assert believed("live", b"%d 12\n" % NOW) == (False, "worker 12 says nothing about live")
 
 
+@dataclass(frozen=True)
+class Scripted:
+    """A worker's record, as one would tell of it; its age is in seconds."""
+
+    pid: int
+    age: int
+    passes: bool
+    started: bool
+    speaks: bool
+
+
 @given(
     st.sampled_from(list(Probe)),
-    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 10), st.booleans()), max_size=5),
+    st.lists(
+        st.builds(
+            Scripted,
+            st.integers(1, 4),
+            st.integers(0, 10),
+            passes=st.booleans(),
+            started=st.booleans(),
+            speaks=st.booleans(),
+        ),
+        max_size=5,
+    ),
     st.booleans(),
     st.frozensets(st.integers(1, 4)),
 )
 def test_the_rules_are_those_of_the_slow_obvious_model(
     probe: Probe,
-    workers: list[tuple[int, int, bool]],
+    workers: list[Scripted],
     writable: bool,
     gone: frozenset[int],
 ) -> None:
     """One rule after the other, as they are told."""
-    bodies = [record(pid, age * SECOND, passes=passes) for pid, age, passes in workers]
+    bodies = [
+        record(one.pid, one.age * SECOND, passes=one.passes, started=one.started, speaks=one.speaks)
+        for one in workers
+    ]
     found = believed(probe, *bodies, writable=writable, gone=tuple(gone))
-    living = [one for one in workers if one[1] <= 5 or one[0] not in gone]
+    living = [one for one in workers if one.age <= 5 or one.pid not in gone]
+    speakers = [one for one in living if one.speaks] or living
     if not living:
-        assert found[0] is False
-    elif writable and probe is Probe.LIVE and any(age > 5 for _pid, age, _passes in living):
+        assert found == (False, "no worker lives")
+    elif writable and probe is Probe.LIVE and any(one.age > 5 and one.started for one in living):
         assert found[0] is False
         assert "has not moved" in found[1]
-    elif writable and all(age > 5 for _pid, age, _passes in living):
+    elif writable and all(one.age > 5 for one in speakers):
         assert found[0] is False
         assert "has written" in found[1]
     else:
-        last = min(age for _pid, age, _passes in living)
-        assert found[0] in {passes for _pid, age, passes in living if age == last}
+        last = min(one.age for one in speakers)
+        assert found[0] in {one.speaks and one.passes for one in speakers if one.age == last}
 
 
 # -- a state directory ----------------------------------------------------------------------------
@@ -268,7 +321,8 @@ def test_whether_the_directory_can_be_written_is_asked_of_the_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stale heartbeat counts only where there could be another."""
-    body = body_of(Facts(os.getpid(), "app", 0), Details(), dict.fromkeys(Probe, (True, "ok")), 0)
+    facts = Facts(os.getpid(), "app", 0, started=True)
+    body = body_of(facts, Details(), dict.fromkeys(Probe, (True, "ok")), 0)
     seat = Seat(StateDir(str(tmp_path)), _records.WORKER, body)
     try:
         passes, line = _probing.ask_workers("live", str(tmp_path))

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthkit import _records
-from healthkit._records import OtherVersionError, decode, encode, head, said
+from healthkit._records import OtherVersionError, decode, encode, has_started, head, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -323,13 +323,30 @@ def test_the_head_says_when_and_who() -> None:
     assert head(b"0 1") == (0, 1)
 
 
+def test_more_words_may_follow_the_head() -> None:
+    """Also the largest numbers; a later healthkit may have more to say."""
+    assert head(b"1 2 3\n") == (1, 2)
+    assert head(b"1 2 starting later\nlive 1 ok\n") == (1, 2)
+    largest = b"%d %d" % (10**19 - 1, 2**31 - 1)
+    assert head(largest + _records.STARTING) == (10**19 - 1, 2**31 - 1)
+
+
+def test_whether_the_app_has_started_is_the_end_of_the_first_line() -> None:
+    """What an answer says is something else."""
+    assert has_started(BODY)
+    assert has_started(b"1 2\nlive 0 not starting\n")
+    assert has_started(b"")
+    assert not has_started(b"1 2 starting\nlive 1 ok\n")
+    assert not has_started(b"1 2 starting")
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"",
         b"\n",
         b"1\n",
-        b"1 2 3\n",
+        b"1 2 " + b"x" * 5000 + b"\n",
         b"x 2\n",
         b"1 x\n",
         b"-1 2\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import fcntl
 import os
 import signal
 import stat
@@ -335,6 +336,20 @@ def test_what_can_not_be_written_is_not_an_error(capfd: pytest.CaptureFixture[st
     os.close(reading)
     _run._write(writing, "nobody hears it")
     os.close(writing)
+
+
+def test_a_full_pipe_is_not_waited_for() -> None:
+    """Its reader may be stopped; the line is dropped, and the next one that finds room is not."""
+    reading, writing = os.pipe()
+    room = fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ)
+    os.write(writing, bytes(room))
+    _run._write(writing, "dropped")
+    assert os.read(reading, 2 * room) == bytes(room)
+    _run._write(writing, "heard")
+    assert os.read(reading, 4096) == b"heard"
+    os.close(writing)
+    _run._write(writing, "nobody hears it")
+    os.close(reading)
 
 
 def test_little_is_imported_before_the_signals_are_blocked() -> None:

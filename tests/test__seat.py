@@ -95,11 +95,12 @@ def test_a_place_is_a_record_and_a_bell(directory: StateDir, seat: Seat) -> None
 
 
 def test_a_request_for_a_drain_has_no_bell(directory: StateDir) -> None:
-    """Nobody tells it anything."""
+    """Nobody tells it anything; the workers may be another user, and must read it."""
     seat = Seat(directory, DRAIN, b"5 6\n")
     assert seat.bell is None
     assert _names(directory) == [seat.name]
     assert directory.look().told == 5e-9
+    assert Path(directory.path, seat.name).lstat().st_mode == stat.S_IFREG | 0o644
     seat.leave()
     assert _names(directory) == []
 
@@ -126,16 +127,17 @@ def test_the_directory_is_made(tmp_path: Path) -> None:
 
 
 def test_a_umask_takes_nothing_from_the_siblings(tmp_path: Path) -> None:
-    """They could not read the record, nor ring."""
+    """They could not read the record, or what asks for a drain, nor ring."""
     directory = StateDir(f"{tmp_path}/made")
     before = os.umask(0o777)
     try:
-        seat = Seat(directory, WORKER, _body())
+        seats = [Seat(directory, WORKER, _body()), Seat(directory, DRAIN, b"5 6\n")]
     finally:
         os.umask(before)
     paths = [Path(directory.path), *sorted(Path(directory.path).iterdir())]
-    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o600, 0o600]
-    seat.leave()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o644, 0o600, 0o600]
+    for seat in seats:
+        seat.leave()
 
 
 @pytest.mark.parametrize("other", ["{0}", "{0}/", "{0}/../{1}", "{0}/link"])

@@ -533,9 +533,21 @@ def test_a_server_is_known_by_its_command_line(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_server_is_known_where_processes_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without /proc it is the command line alone; two namespaces are two servers."""
+    """Without /proc it is the command line and its place; two namespaces are two servers."""
     here = identity()
     monkeypatch.setattr(os, "readlink", _returning("pid:[1]"))
     elsewhere = identity()
     monkeypatch.setattr(os, "readlink", _failing(errno.ENOENT))
+    assert len({here, elsewhere, identity()}) == 3
+
+
+def test_a_server_is_known_by_where_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two may have the same command line; a directory that has gone is nowhere."""
+    here = identity()
+    monkeypatch.chdir(tmp_path)
+    elsewhere = identity()
+    assert identity() == elsewhere
+    monkeypatch.setattr(os, "getcwd", _failing(errno.ENOENT))
     assert len({here, elsewhere, identity()}) == 3

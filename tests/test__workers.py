@@ -78,6 +78,10 @@ async def running(*workers: Worker, warm: bool = True) -> AsyncGenerator[None]:
         yield
 
 
+async def _passes() -> None:
+    """Pass."""
+
+
 # -- one truth ------------------------------------------------------------------------------------
 
 
@@ -356,6 +360,85 @@ async def test_what_is_in_flight_is_no_news(board: Board) -> None:
         assert second.health.answering._version is kept
         assert scraped(second.health)["healthkit_requests_in_flight"] == 3
         first.health.life.flight.count = 0
+
+
+async def test_a_check_that_goes_on_passing_is_no_news(board: Board) -> None:
+    """Else each run of each would wake all workers of the pod; a change of its state does."""
+    workers = [a_worker(board) for _ in range(2)]
+    for worker in workers:
+        worker.health.check(_passes, name="database", interval=0.2)
+        worker.health.check(_passes, name="disk", interval=0.1)
+    async with running(*workers):
+        await asyncio.sleep(2)
+        before = sum(board.posts.values())
+        await asyncio.sleep(10 * CALM)
+        assert sum(board.posts.values()) - before in range(18, 23)
+
+
+async def test_how_old_a_result_is_grows_in_the_detailed_answer(board: Board) -> None:
+    """It is made anew once a second: the worker that decides may be another one."""
+    first, second = a_worker(board), a_worker(board)
+    for worker in (first, second):
+        worker.health.check(_passes, name="disk", interval=1)
+    async with running(first, second):
+        await asyncio.sleep(2)
+        accept = [(b"accept", b"application/json")]
+        answers = []
+        for _ in range(2):
+            answers.append((await ask(second.app, "/readyz", headers=accept)).text)
+            await asyncio.sleep(3 * CALM)
+        assert answers[0] != answers[1]
+
+
+async def test_a_drained_worker_calms_down(board: Board) -> None:
+    """Nobody waits for it any more; while something is in flight, somebody may."""
+    worker = a_worker(board, workers=1, drain_delay=1)
+    async with running(worker):
+        worker.health.drain()
+        with worker.health.hold("job"):
+            await asyncio.sleep(5)
+            before = board.posts[1]
+            await asyncio.sleep(1)
+            assert board.posts[1] - before in {19, 20, 21}
+        await asyncio.sleep(2)
+        before = board.posts[1]
+        await asyncio.sleep(10 * CALM)
+        assert board.posts[1] - before in {9, 10, 11}
+
+
+async def test_an_earlier_word_of_a_drain_is_taken_up(board: Board) -> None:
+    """Time that has been drained elsewhere counts here too."""
+    worker = a_worker(board, workers=1)
+    async with running(worker):
+        worker.health.drain()
+        await asyncio.sleep(SOON)
+        told = worker.health.life.told
+        assert told is not None
+        board.told = told - 3
+        board.deliver()
+        await asyncio.sleep(SOON)
+        assert worker.health.life.told == told - 3
+
+
+async def test_a_second_life_knows_nothing_of_the_first(board: Board) -> None:
+    """Neither that the pod was ready, nor that it was seen; and the first can't end it."""
+    worker = a_worker(board)
+    other = a_worker(board)
+    async with running(worker, other):
+        before = worker.health.life
+    board.settled = False
+    board.blind = True
+    async with running(worker):
+        assert await worker.says() == "starting: workers"
+        board.blind = False
+        board.news[1]()
+        await asyncio.sleep(SOON)
+        assert await worker.says() == "starting: workers 1 of 2"
+        workers = worker.health._workers
+        assert workers is not None
+        workers.end(before)
+        await asyncio.sleep(SOON)
+        assert 1 in board.notes
 
 
 async def test_a_change_is_written_at_once_but_a_hundred_are_not(board: Board) -> None:

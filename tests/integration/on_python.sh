@@ -1,5 +1,6 @@
 #!/bin/sh
 # All tests and the matrix of terminations on one version of Python: on_python.sh 3.12
+# With a second word, the quick tests only: on_python.sh 3.12 quick
 # A version that is not installed is skipped, and said to be.
 set -eu
 version=$1
@@ -21,4 +22,6 @@ fi
 echo "Python $version: $("$python" --version)"
 make --no-print-directory ".venv-$version/.dev" VENV=".venv-$version" PYTHON="$python"
 ".venv-$version/bin/python" -m pytest --ignore=tests/integration
-".venv-$version/bin/python" -m pytest tests/integration
+if [ "${2-}" != quick ]; then
+    ".venv-$version/bin/python" -m pytest tests/integration
+fi

@@ -60,6 +60,7 @@ def test_the_demo_loses_nothing() -> None:
     assert "\x1b" not in "".join(lines)
 
 
+@pytest.mark.matrix
 def test_the_demo_without_healthkit_loses_requests() -> None:
     """The same app, load and Service can fail: it is healthkit that makes the difference."""
     code, lines, complaints = demo("--plain", "--serve", "1")

@@ -48,7 +48,8 @@ latches = "deaf" not in sys.argv
 facts = Facts(pid=os.getpid(), app="shop", joined=time.monotonic_ns(), phase=Phase.SERVING,
               started=True, ready=True, requests=sys.argv.count("busy"),
               holds=("hold 'checkout job'",) * sys.argv.count("holding"),
-              drain_delay={DELAY}, drain_timeout={TIMEOUT})
+              drain_delay={PATIENCE} if "patient" in sys.argv else {DELAY},
+              drain_timeout={TIMEOUT})
 
 def body():
     return body_of(facts, Details(), dict.fromkeys(Probe, (True, "ok")), time.monotonic_ns())
@@ -237,6 +238,20 @@ def test_when_all_workers_have_ended_there_is_nothing_to_wait_for(pod: Pod) -> N
     assert drain.line() == "healthkit drain: waiting for 1 request"
     worker.send(signal.SIGKILL)
     assert drain.ends() == (0, ["healthkit drain: all workers have ended"])
+
+
+def test_a_worker_that_is_replaced_in_the_delay_is_no_end(pod: Pod) -> None:
+    """The one that the server starts instead is told; its own delay counts, which is shorter."""
+    worker = pod.worker("patient")
+    drain = pod.drain()
+    assert drain.line() == f"healthkit drain: draining 1 worker, serving on for {PATIENCE:g} s"
+    worker.send(signal.SIGKILL)
+    worker.ends()
+    new = pod.worker()
+    assert new.line() == "told"
+    assert drain.line() == f"healthkit drain: worker {new.pid} joined: told as well"
+    assert DELAY <= number("drained in N s", drain.line()) < PATIENCE
+    assert drain.ends() == (0, [])
 
 
 def test_two_drains_at_once_are_one(pod: Pod) -> None:

@@ -44,7 +44,7 @@ directory, line, age, pid = sys.argv[1:]
 says = dict.fromkeys(Probe, (line == "ok", line)) | {Probe.LIVE: (True, "ok")}
 def body():
     written = time.monotonic_ns() - int(float(age) * 1e9)
-    return body_of(Facts(int(pid) or os.getpid(), "app", 0), Details(), says, written)
+    return body_of(Facts(int(pid) or os.getpid(), "app", 0, started=True), Details(), says, written)
 seat = Seat(StateDir(directory), _records.WORKER, body())
 print("in place", flush=True)
 while not select.select([0], [], [], 0.5)[0]:
@@ -180,7 +180,7 @@ if os.getuid() == 0:
     os.setuid(65534)
 with tempfile.TemporaryDirectory() as directory:
     says = dict.fromkeys(Probe, (True, "ok"))
-    old = body_of(Facts(os.getpid(), "app", 0), Details(), says, time.monotonic_ns() - 31 * 10**9)
+    old = body_of(Facts(os.getpid(), "app", 0, started=True), Details(), says, time.monotonic_ns() - 31 * 10**9)
     seat = Seat(StateDir(directory), _records.WORKER, old)
     print(*_probing.ask_workers("live", directory))
     os.chmod(directory, 0o500)

@@ -120,7 +120,9 @@ async def stop_and_resume(
     return before, resumed, await asyncio.gather(*probes)
 
 
-@pytest.mark.parametrize("moment", ["between two runs", "in a run"])
+@pytest.mark.parametrize(
+    "moment", ["between two runs", pytest.param("in a run", marks=pytest.mark.matrix)]
+)
 async def test_a_resumed_process_is_not_ready_before_its_checks_have_run(
     moment: str, tmp_path: Path
 ) -> None:

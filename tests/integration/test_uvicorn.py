@@ -57,13 +57,14 @@ def loses_nothing(ending: Ending) -> None:
     assert DRAIN_DELAY < LATE + SLOW < ending.handed_over < 6
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", ["asyncio", pytest.param("uvloop", marks=pytest.mark.matrix)])
 async def test_no_request_is_lost(loop: str) -> None:
     """Three terminations on each event loop."""
     for ending in await terminate("examples.pod.app:app", "--loop", loop, times=3):
         loses_nothing(ending)
 
 
+@pytest.mark.matrix
 async def test_without_healthkit_requests_are_lost() -> None:
     """The same app under the same load: this is what the test above would catch."""
     (ending,) = await terminate("examples.pod.app:plain", times=1)
@@ -127,6 +128,7 @@ async def test_an_idle_app_ends_at_once_outside_kubernetes(loop: str) -> None:
     assert (code, took < 2) == (UVICORN_EXIT, True)
 
 
+@pytest.mark.matrix
 async def test_in_kubernetes_it_serves_on_for_five_seconds() -> None:
     """The default; ready is off at once, the process is alive."""
     async with running(APP, KUBERNETES_SERVICE_HOST="10.96.0.1") as up:
