@@ -383,7 +383,7 @@ async def test_how_old_a_result_is_grows_in_the_detailed_answer(board: Board) ->
     async with running(first, second):
         await asyncio.sleep(2)
         accept = [(b"accept", b"application/json")]
-        answers = []
+        answers: list[str] = []
         for _ in range(2):
             answers.append((await ask(second.app, "/readyz", headers=accept)).text)
             await asyncio.sleep(3 * CALM)

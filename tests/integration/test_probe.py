@@ -180,7 +180,8 @@ if os.getuid() == 0:
     os.setuid(65534)
 with tempfile.TemporaryDirectory() as directory:
     says = dict.fromkeys(Probe, (True, "ok"))
-    old = body_of(Facts(os.getpid(), "app", 0, started=True), Details(), says, time.monotonic_ns() - 31 * 10**9)
+    facts = Facts(os.getpid(), "app", 0, started=True)
+    old = body_of(facts, Details(), says, time.monotonic_ns() - 31 * 10**9)
     seat = Seat(StateDir(directory), _records.WORKER, old)
     print(*_probing.ask_workers("live", directory))
     os.chmod(directory, 0o500)
