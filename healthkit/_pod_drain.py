@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from healthkit import _records
-from healthkit._pod_drain_log import Log
+from healthkit._pod_drain_log import NAME, Log, printable
 from healthkit._pod_drain_rules import OVER, Order, Stage, sight
 from healthkit._seat import Seat
 from healthkit._state_dir import View
@@ -79,7 +79,9 @@ class PodDrain:
             self._directory.look()  # taking a place would make the directory
             self._request = Seat(self._directory, _records.DRAIN, body)
         except StateDirError as exc:
-            self._say(str(exc))
+            absent = isinstance(exc.__cause__, FileNotFoundError)
+            where = printable(self._directory.path, NAME)
+            self._say(f"there is no {where}: nothing to drain" if absent else str(exc))
             return
         self._stage = Stage.DELAY
         self._look()

@@ -223,6 +223,8 @@ def _ask(wanted: Wanted) -> tuple[bool, str]:
     if not directory:
         found_none = f"found neither --state-dir nor {_STATE_DIR}"
         raise UsageError(f"{found_none}, expected the workers' state directory: or ask a URL")
+    if not directory.startswith("/"):
+        raise UsageError(f"found the state directory {directory!r}, expected an absolute path")
     return ask_workers(wanted.target, directory)
 
 

@@ -105,7 +105,7 @@ def test_a_missing_directory_is_no_failure(tmp_path: Path, capsys: Lines) -> Non
     assert _drain_command.main([f"--state-dir={tmp_path}/none"], {}) == 0
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
-    assert said[0].startswith(f"healthkit drain: state_dir='{tmp_path}/none': can't ")
+    assert said[0].startswith("healthkit drain: there is no /")
 
 
 @pytest.mark.parametrize(

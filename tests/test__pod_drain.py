@@ -377,9 +377,21 @@ def test_a_missing_directory_is_said_and_not_made(tmp_path: Path) -> None:
     drain.begin()
     assert drain.step()
     drain.end()
-    assert len(said) == 1
-    assert "(No such file or directory)" in said[0]
+    (line,) = said
+    assert line.startswith("there is no /")
+    assert line.endswith(": nothing to drain")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_its_place_is_said(tmp_path: Path) -> None:
+    """That is not what an app does that has not come up yet."""
+    (tmp_path / "file").touch()
+    said: list[str] = []
+    drain = PodDrain(StateDir(f"{tmp_path}/file"), said.append)
+    drain.begin()
+    assert drain.step()
+    (line,) = said
+    assert "(Not a directory)" in line
 
 
 def test_a_directory_that_takes_no_request_is_said(play: Play) -> None:

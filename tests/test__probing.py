@@ -608,3 +608,13 @@ def test_a_probe_imports_what_it_needs_and_nothing_else(state_dir: str) -> None:
             url = server.url().replace("127.0.0.1", host)
             by_url = modules(run.format([url, "--timeout=10"], 0)) - bare
             assert by_url == {"healthkit", "healthkit._probing", "healthkit._probe_url", "_socket"}
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_relative_directory_is_wrong_usage(
+    by: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A probe may run elsewhere than the workers."""
+    monkeypatch.setitem(posix.environ, b"HEALTHKIT_STATE_DIR", b"here")
+    assert main(["ready", "--state-dir=here"] if by == "option" else ["ready"]) == 2
+    assert "found the state directory 'here', expected an absolute path" in capfd.readouterr().err
