@@ -2,7 +2,7 @@
 
 Owns what is in a record's file, how a reader tells a whole record from a torn one, and how the
 kernel tells a living owner from a dead one. It opens and reads; who writes, and what for, is
-`_state_dir`'s business.
+`_seat`'s business.
 
 A record belongs to the process that holds the lock on its file (flock, from before the file has its
 name until the process ends). A crash, kill -9 included, frees the lock; nothing has to be cleaned

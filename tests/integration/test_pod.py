@@ -51,7 +51,6 @@ UVICORN_TICK: Final = 0.1
 THREE: Final = ("uvicorn", "gunicorn asgi", "gunicorn uvicorn")
 #: The others are for `make matrix`.
 FIRST: Final = [THREE[0], *(pytest.param(name, marks=pytest.mark.matrix) for name in THREE[1:])]
-FIRST_TWO: Final = [*THREE[:2], pytest.param(THREE[2], marks=pytest.mark.matrix)]
 
 
 @pytest.fixture
@@ -60,7 +59,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
     return REAL
 
 
-@pytest.mark.parametrize("server", FIRST_TWO)
+@pytest.mark.parametrize("server", FIRST)
 async def test_the_life_of_a_pod_of_four(server: str, tmp_path: Path) -> None:
     """Not ready before the slowest; drained under load within 300 ms; ended without a loss."""
     state, gate = tmp_path / "state", tmp_path / "gate"
