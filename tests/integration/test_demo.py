@@ -92,6 +92,7 @@ def test_the_demo_is_interrupted_cleanly(number: signal.Signals) -> None:
     assert not [pid for pid in servers if Path(f"/proc/{pid}").exists()]
 
 
+@pytest.mark.matrix
 async def test_a_prestop_hook_counts() -> None:
     """The delay passes inside the hook; the SIGTERM after it ends the server at once."""
     heard: list[str] = []

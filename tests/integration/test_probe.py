@@ -335,6 +335,7 @@ def instructions(log: Path, *command: str) -> int:
     return total(log)
 
 
+@pytest.mark.matrix
 def test_a_probe_costs_no_more_than_the_interpreter(installed: str, tmp_path: Path) -> None:
     """With four workers, or a server: at most 1.2 times what starting Python costs."""
     state, log = tmp_path / "state", tmp_path / "log"
