@@ -145,11 +145,13 @@ class Answering:
         kept = self._memory.get((probe, form))
         if kept is None or kept.version is not self._version or self._is_over(kept):
             version = self._version
-            report = self._life().pod_report()
+            life = self._life()
+            pod = life.pod()
+            report = life.report() if pod is None else pod.report
             fresh_until = report.fresh_until if Obstacle.CHECK in MINDS[probe] else math.inf
-            if form is not Form.PLAIN and self._life().pod() is not None:
+            if form is not Form.PLAIN and pod is not None:
                 # How old another worker's results are is no news that anybody is told of.
-                fresh_until = min(fresh_until, self._life().now() + DETAILS_LAST)
+                fresh_until = min(fresh_until, life.now() + DETAILS_LAST)
             varies = probe is not Probe.LIVE
             made = self._render(form, self._subject(probe, report), varies=varies)
             kept = self._memory[probe, form] = _Kept(version, fresh_until, made)

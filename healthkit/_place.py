@@ -175,8 +175,11 @@ class Place:
             seat.write(body)
         except OSError as exc:
             what = exc.strerror or type(exc).__name__
+            held = len(note.facts.holds)
+            # Counted still: a drain waits for them.
+            short = replace(note.facts, holds=(f"{held} holds",) if held else ())
             with contextlib.suppress(OSError):
-                seat.write(body_of(replace(note.facts, holds=()), Details(), note.says, _now()))
+                seat.write(body_of(short, Details(), note.says, _now()))
             return self.found(f"can't write ({what}): expected room for its records")
         return None
 
@@ -196,8 +199,8 @@ class Place:
         before, self._neighbours = self._neighbours, frozenset(peer.name for peer in ours)
         self._litter = self._litter or bool(before - self._neighbours)
         self._settled = view.settled
-        # Whoever can't write is not believed by the others, so it does not count on them. But it
-        # drains when it is told to.
+        # Whoever can't write as it should may not be believed by the others, so it does not count
+        # on them. But it drains when it is told to.
         alone = View(told=view.told, alone=True)
         self.view = replace(view, peers=ours) if self._written else alone
 

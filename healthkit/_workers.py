@@ -1,8 +1,8 @@
 """The workers of one pod: this worker's part in it, and what it knows of the others.
 
 Owns the beat: the present state is handed to the clerk at once when it changes, every 50 ms while
-it keeps changing or drains, and once a second otherwise. What comes back is judged (`_pod`), and
-what concerns this worker is done to its life: told to drain, paused, resumed.
+it keeps changing or a drain may wait for it, and once a second otherwise. What comes back is judged
+(`_pod`), and what concerns this worker is done to its life: told to drain, paused, resumed.
 
 Without a state directory none of this exists, and a life speaks for itself.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
@@ -189,8 +188,10 @@ class Workers:
             await self._left.wait()
 
     def changed(self) -> None:
-        """Take note that this worker's own state has changed. Safe in any thread."""
-        self._rouse()
+        """Have the state written down soon, if it is news. Safe in any thread."""
+        if not self._awake and self._loop is not None:
+            self._awake = True
+            self._loop.soon(self._wake.set)
 
     def pod(self) -> Pod | None:
         """Judge the pod; None if this worker is in none. Safe in any thread."""
@@ -198,12 +199,6 @@ class Workers:
         return None if worker is None else self._judge(worker)
 
     # -- inside -----------------------------------------------------------------------------------
-
-    def _rouse(self) -> None:
-        """Have the state written down soon."""
-        if not self._awake and self._loop is not None:
-            self._awake = True
-            self._loop.soon(self._wake.set)
 
     async def _beat(self, worker: Worker) -> None:
         """Have it written down how things stand, until this life's tasks are cancelled.
@@ -217,13 +212,13 @@ class Workers:
             self._wake = anyio.Event()
             now = anyio.current_time()
             pod = self._heed(worker)
-            facts, says = self._latched(pod), self._says(pod)
+            facts, says = pod.members[0].facts, self._says(pod)
             # A timer may be early by what a float can't say.
             look = (facts, says) != last or now - looked >= CALM - EARLY
             if look or now - written >= self._pace(facts) - EARLY:
                 last, written = (facts, says), now
                 looked = now if look else looked
-                self._clerk.post(Note(facts, self._details(worker), says, look=look))
+                self._clerk.post(Note(facts, self._details(worker, pod), says, look=look))
             with anyio.move_on_after(min(looked + CALM, written + self._pace(facts)) - now):
                 await self._wake.wait()
                 await anyio.sleep(max(0.0, now + HURRIED - anyio.current_time()))
@@ -240,7 +235,7 @@ class Workers:
         self._seen.set()
         self._heed(worker)
         self._answers.forget()
-        self._rouse()
+        self.changed()
 
     def _heed(self, worker: Worker) -> Pod:
         """Do to this worker what was said to the pod; return how the pod stands then."""
@@ -297,18 +292,13 @@ class Workers:
             self._version += 1
         return self._version
 
-    def _latched(self, pod: Pod) -> Facts:
-        """Return this worker's facts, with what it has learnt of the pod."""
-        facts = pod.members[0].facts
-        return replace(facts, pod_started=self._started_once, pod_ready=self._ready_once)
-
     def _says(self, pod: Pod) -> Mapping[Probe, tuple[bool, str]]:
         """Return what probes would be told; nothing while this worker can't tell."""
         return self._answers.say(pod.report) if self._seen.is_set() else {}
 
-    def _details(self, worker: Worker) -> Details:
+    def _details(self, worker: Worker, pod: Pod) -> Details:
         return Details(
-            components=worker.report().components,
+            components=pod.members[0].report().components,
             answers=self._answers.counts(),
             drain_time=worker.drain_time,
             drain_duration=worker.drain_duration,

@@ -667,7 +667,7 @@ def test_a_disk_with_little_room_takes_the_facts(
     assert rings(two) == 0
     two.exchange(None)
     (peer,) = two.view.peers
-    assert (peer.facts.ready, peer.facts.requests, peer.facts.holds) == (True, 3, ())
+    assert (peer.facts.ready, peer.facts.requests, peer.facts.holds) == (True, 3, ("20 holds",))
     assert peer.fresh
     assert details_of(peer.body) == Details()
     assert _records.said(peer.body, Probe.READY) == (True, "ok")
