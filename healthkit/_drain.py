@@ -33,15 +33,17 @@ class Detour(StrEnum):
 class Flight:
     """A generation of work in flight: requests and holds that end on their own.
 
-    `count` is touched by the app's loop only. Holds may be taken and released in any thread: their
-    dictionary changes in single, atomic steps.
+    `count` is touched by the app's loop only. Guests and holds may come and go in any thread: their
+    dictionaries change in single, atomic steps.
     """
 
-    __slots__ = ("count", "detour", "holds", "landing")
+    __slots__ = ("count", "detour", "guests", "holds", "landing")
 
     def __init__(self, detour: Detour | None) -> None:
         #: Requests that have entered the app and not left it.
         self.count = 0
+        #: Requests that are served by threads, an object for each.
+        self.guests: dict[object, None] = {}
         #: What the holds are called in the log, by an object for each.
         self.holds: dict[object, str] = {}
         #: None: a request costs its count and nothing else.
@@ -50,11 +52,16 @@ class Flight:
         self.landing: anyio.Event | None = None
 
     def __repr__(self) -> str:
-        return f"<Flight requests={self.count} holds={len(self.holds)} {self.detour or 'open'}>"
+        return f"<Flight requests={self.requests} holds={len(self.holds)} {self.detour or 'open'}>"
+
+    @property
+    def requests(self) -> int:
+        """How many requests are in the app. Safe in any thread."""
+        return self.count + len(self.guests)
 
     def left(self) -> None:
         """Something has left: wake the drain if that was the last. Called by the app's loop."""
-        if self.landing is not None and not self.count and not self.holds:
+        if self.landing is not None and not self.requests and not self.holds:
             self.landing.set()
 
     async def landed(self) -> None:
@@ -65,7 +72,8 @@ class Flight:
 
     def manifest(self) -> str:
         """Say what is on board, for the log: ``2 requests, hold 'checkout job'``."""
-        requests = [f"{self.count} request{'s' * (self.count != 1)}"] if self.count else []
+        count = self.requests
+        requests = [f"{count} request{'s' * (count != 1)}"] if count else []
         return ", ".join([*requests, *sorted(self.holds.values())])
 
 

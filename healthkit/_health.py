@@ -271,7 +271,9 @@ class Health(Registrar):
         """Begin a life at a request, unless there is one or the server is just ending it."""
         if self.life.running or (self._lifespan_is_open and self.life.is_here):
             return
-        self._begin(by_lifespan=False).app_started({})
+        life = self._begin(by_lifespan=False)
+        life.guard()
+        life.app_started({})
 
     def _metrics_desk(self) -> MetricsDesk:
         from healthkit._metrics import Metrics, MetricsDesk  # noqa: PLC0415  # see its docstring

@@ -10,7 +10,7 @@ beside the app's lifespan, not inside it: the server sees the app's own exceptio
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from healthkit._pod import Pod
     from healthkit._settings import Settings
     from healthkit._workers import Workers
+
+_T = TypeVar("_T")
 
 
 class Life:
@@ -111,7 +113,7 @@ class Life:
     @property
     def in_flight(self) -> int:
         """How many requests are in the app."""
-        return sum(flight.count for flight in self._flights)
+        return sum(flight.requests for flight in self._flights)
 
     @property
     def holds(self) -> int:
@@ -189,13 +191,19 @@ class Life:
         """
         if self._loop is None or self._app is not WorkState.PENDING:
             return
-        GATE.close(self._keeper)
         self._app = WorkState.DONE
         self.duties = Duties(self._registry, self._changed, self._proceed)
         self.duties.start(self._loop, state, torn_down=self.end)
         if self.draining.is_set():
             self.duties.call_back(self.take)
         self._proceed()
+
+    def guard(self) -> bool:
+        """Stand in front of the server's SIGTERM; return whether that can be done from here.
+
+        In the main thread, with a server that handles the signal. Idempotent.
+        """
+        return GATE.close(self._keeper)
 
     def app_failed(self) -> None:
         """Never start: the app's own start-up has failed."""
@@ -254,24 +262,31 @@ class Life:
 
     def take(self, label: str) -> Callable[[], None]:
         """Put a hold on board and return what takes it off. Both are safe in any thread."""
+        return self._board(lambda flight: flight.holds, label)
+
+    def enter(self) -> Callable[[], None]:
+        """Count a request that a thread serves; return what counts it out. Safe in any thread."""
+        return self._board(lambda flight: flight.guests, None)
+
+    def _board(self, deck: Callable[[Flight], dict[object, _T]], what: _T) -> Callable[[], None]:
+        """File work in a flight that is open; return what takes it off again.
+
+        The loop may close a flight while a thread looks away.
+        """
         token = object()
-        flight = self._board(token, label)
+        while True:
+            flight = self.flight
+            deck(flight)[token] = what
+            if flight is self.flight:
+                break
+            deck(flight).pop(token, None)
 
         def release() -> None:
-            flight.holds.pop(token, None)
-            if self._loop is not None:
+            deck(flight).pop(token, None)
+            if flight.landing is not None and self._loop is not None:
                 self._loop.soon(flight.left)
 
         return release
-
-    def _board(self, token: object, label: str) -> Flight:
-        """File a hold in a flight that is open: the loop may close it while a thread looks away."""
-        while True:
-            flight = self.flight
-            flight.holds[token] = label
-            if flight is self.flight:
-                return flight
-            flight.holds.pop(token, None)
 
     # -- the end ----------------------------------------------------------------------------------
 

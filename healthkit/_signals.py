@@ -79,7 +79,12 @@ class Gate:
         return f"<Gate {'closed' if self.closed else 'open'}>"
 
     def close(self, keeper: Keeper) -> bool:
-        """Close the gate, for `keeper` too; return whether there was a handler to stand before."""
+        """Close the gate, for `keeper` too; return whether there was a handler to stand before.
+
+        Idempotent.
+        """
+        if keeper in self._keepers:
+            return True
         if threading.current_thread() is not threading.main_thread():
             logger.info("not in the main thread: SIGTERM is left alone, health.drain() drains")
             return False

@@ -243,6 +243,7 @@ class _Lifespan:
         self._seen.add(message["type"])
         if message["type"] == "lifespan.startup.complete":
             await self._life.joined()
+            self._life.guard()
             self._life.app_started(self._scope.get("state", {}))
         elif message["type"] == "lifespan.startup.failed":
             self._life.app_failed()
