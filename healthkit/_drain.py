@@ -1,7 +1,7 @@
 """What a drain waits for, and for how long.
 
-Owns the count of requests in flight and the holds, both kept by :class:`Flight`, and the arithmetic
-of the drain. It does not know what asked for the drain, nor what follows it.
+Owns what is in flight, kept by :class:`Flight`: requests, long-lived streams and holds; and the
+arithmetic of the drain. It does not know what asked for the drain, nor what follows it.
 
 The surprising fact: what a drain waits for depends on whether it had a delay. With one, endpoints
 and load balancers were given the time to send traffic elsewhere: the drain waits until nothing is
@@ -15,8 +15,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 
 import anyio
+
+from healthkit._endings import end
+from healthkit._streams import reconnects
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable
+
+    from starlette.types import Scope, Send
+
+#: Seconds between two looks for streams that a drain is to end: one may begin after the delay, or
+#: not have started its response yet.
+LOOK: Final = 0.25
 
 
 class Detour(StrEnum):
@@ -28,40 +42,60 @@ class Detour(StrEnum):
     REJECT = "reject"
     #: Draining: the connection is to be closed after the answer.
     CLOSE = "close"
+    #: The server leaves it to `send` to tell an app that nobody listens any more.
+    WATCH = "watch"
 
 
 class Flight:
-    """A generation of work in flight: requests and holds that end on their own.
+    """A generation of work in flight: requests, streams and holds, which end on their own.
 
-    `count` is touched by the app's loop only. Guests and holds may come and go in any thread: their
+    `calls` is touched by the app's loop only. Guests and holds may come and go in any thread: their
     dictionaries change in single, atomic steps.
     """
 
-    __slots__ = ("count", "detour", "guests", "holds", "landing")
+    __slots__ = ("_is_stream", "calls", "detour", "ended", "guests", "holds", "landing")
 
-    def __init__(self, detour: Detour | None) -> None:
-        #: Requests that have entered the app and not left it.
-        self.count = 0
+    def __init__(
+        self, detour: Detour | None, is_stream: Callable[[Scope], bool] = reconnects
+    ) -> None:
+        """Make one that is empty.
+
+        Args:
+            detour: why requests are not simply passed on; None if they are.
+            is_stream: tells a long-lived stream by its scope.
+        """
+        self._is_stream = is_stream
+        #: What is in the app and has not left it: its scope, by the `send` that its answer takes.
+        self.calls: dict[Send, Scope] = {}
+        #: The streams among them that the drain has ended.
+        self.ended: set[Send] = set()
         #: Requests that are served by threads, an object for each.
         self.guests: dict[object, None] = {}
         #: What the holds are called in the log, by an object for each.
         self.holds: dict[object, str] = {}
-        #: None: a request costs its count and nothing else.
+        #: None: a request costs its entry among the calls and nothing else.
         self.detour = detour
         #: Set when nothing is left; None while nobody waits for that.
         self.landing: anyio.Event | None = None
 
     def __repr__(self) -> str:
-        return f"<Flight requests={self.requests} holds={len(self.holds)} {self.detour or 'open'}>"
+        load = f"requests={self.requests} streams={len(self.streams)} holds={len(self.holds)}"
+        return f"<Flight {load} {self.detour or 'open'}>"
 
     @property
     def requests(self) -> int:
-        """How many requests are in the app. Safe in any thread."""
-        return self.count + len(self.guests)
+        """How many requests are in the app, without the streams. Safe in any thread."""
+        return len(self.calls) - len(self.streams) + len(self.guests)
+
+    @property
+    def streams(self) -> list[Send]:
+        """The long-lived streams that are in the app. Safe in any thread."""
+        calls = self.calls.copy()
+        return [send for send, scope in calls.items() if self._is_stream(scope)]
 
     def left(self) -> None:
         """Something has left: wake the drain if that was the last. Called by the app's loop."""
-        if self.landing is not None and not self.requests and not self.holds:
+        if self.landing is not None and not self.calls and not self.guests and not self.holds:
             self.landing.set()
 
     async def landed(self) -> None:
@@ -71,10 +105,11 @@ class Flight:
         await self.landing.wait()
 
     def manifest(self) -> str:
-        """Say what is on board, for the log: ``2 requests, hold 'checkout job'``."""
-        count = self.requests
-        requests = [f"{count} request{'s' * (count != 1)}"] if count else []
-        return ", ".join([*requests, *sorted(self.holds.values())])
+        """Say what is on board, for the log: ``2 requests, 1 stream, hold 'checkout job'``."""
+        streams = len(self.streams)
+        counts = [(self.requests, "request"), (streams, "stream")]
+        said = [f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count]
+        return ", ".join([*said, *sorted(self.holds.values())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +147,37 @@ async def sleep_until(moment: float) -> None:
     remaining = moment - anyio.current_time()
     if remaining > 0:
         await anyio.sleep(remaining)
+
+
+async def end_streams(
+    flights: Callable[[], Iterable[Flight]], deadline: float, jitter: float, rng: random.Random
+) -> None:
+    """End the streams that are in flight, and those that come, until `deadline`.
+
+    Args:
+        flights: where they are now.
+        deadline: on the loop's clock.
+        jitter: seconds over which those that are there at first are spread, evenly: all of their
+            clients connect again.
+        rng: where the moments come from.
+    """
+    begun: set[Send] = set()
+
+    async def end_one(flight: Flight, send: Send, pause: float) -> None:
+        await anyio.sleep(pause)
+        if send not in flight.calls:
+            return
+        flight.ended.add(send)
+        if not await end(send):
+            flight.ended.discard(send)
+            begun.discard(send)
+
+    async with anyio.create_task_group() as endings:
+        spread = max(0.0, min(jitter, (deadline - anyio.current_time()) / 2))
+        while anyio.current_time() < deadline:
+            for flight in flights():
+                for send in set(flight.streams) - begun:
+                    begun.add(send)
+                    endings.start_soon(end_one, flight, send, rng.uniform(0, spread))
+            spread = 0.0
+            await anyio.sleep(LOOK)

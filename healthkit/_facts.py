@@ -64,9 +64,10 @@ class Facts:
     #: Whether the pod has been started, and ready, as far as this worker knows.
     pod_started: bool = False
     pod_ready: bool = False
-    #: Requests in the app, and other work that a drain waits for. They change all the time: whoever
-    #: asks looks, and it is no news.
+    #: Requests and streams in the app, and other work that a drain waits for. They change all the
+    #: time: whoever asks looks, and it is no news.
     requests: int = field(default=0, compare=False)
+    streams: int = field(default=0, compare=False)
     holds: tuple[str, ...] = field(default=(), compare=False)
     drain_delay: float = 0.0
     drain_timeout: float = 0.0
@@ -299,6 +300,7 @@ _FACTS: Final[Mapping[str, Callable[[Any], object]]] = {
     "pod_started": _flag,
     "pod_ready": _flag,
     "requests": _whole,
+    "streams": _whole,
     "holds": _each(_text),
     "drain_delay": _number,
     "drain_timeout": _number,

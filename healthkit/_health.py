@@ -22,6 +22,7 @@ from healthkit._life import Life
 from healthkit._log import logger
 from healthkit._model import Phase, Probe
 from healthkit._registering import Registrar
+from healthkit._streams import rule_of, send_raises
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,6 +79,17 @@ class Health(Registrar):
         metrics_registry: a registry whose metrics are served there too. None is healthkit's alone.
             It is only read: nothing is registered in it. It is collected on the event loop, as by
             prometheus_client's own ASGI app: a collector that blocks holds up everything.
+        websocket_close_code: what a drain closes WebSockets with when its delay is over; 1012,
+            "service restart". Any code that may be sent: 1000 to 1014, 3000 to 4999, without 1004
+            to 1006.
+        stream_jitter: seconds over which the ends of WebSockets and other long-lived streams are
+            spread at random, so that not all clients connect again at once; 1. At most half of
+            `drain_timeout` is used.
+        long_lived: a plain function of the ASGI scope that says whether a request is for such a
+            stream, which the drain ends: True, False (the app ends it by itself, by `draining`, and
+            the drain waits for it as for a request), or None for the rule: WebSockets, and GET
+            requests that accept ``text/event-stream``, as EventSource sends them. Called on the
+            loop while a drain or somebody who counts looks, not for each request.
         show_reasons: a plain function of the ASGI scope that returns True for a client which may
             read in detailed answers why a check fails: exception texts, which can hold host names
             and passwords. None is nobody. Called on the loop, for ``?verbose`` and JSON only.
@@ -102,7 +114,10 @@ class Health(Registrar):
         metrics_path: str | None = None,
         state_dir: str | os.PathLike[str] | None = None,
         workers: int | None = None,
+        websocket_close_code: int = 1012,
+        stream_jitter: float = 1.0,
         metrics_registry: Collector | None = None,
+        long_lived: Callable[[Scope], bool | None] | None = None,
         show_reasons: Callable[[Scope], bool] | None = None,
     ) -> None:
         super().__init__()
@@ -118,13 +133,20 @@ class Health(Registrar):
                 "metrics_path": metrics_path,
                 "state_dir": state_dir,
                 "workers": workers,
+                "websocket_close_code": websocket_close_code,
+                "stream_jitter": stream_jitter,
             },
             os.environ,
+            rule_of(_of_scope("long_lived", long_lived, "True, False or None for the rule")),
         )
         self._notes = self._settings.notes
         self._metrics_registry = _validated_registry(metrics_registry)
         #: What the endpoints answer, for the doors.
-        self.answering = Answering(self._settings, lambda: self.life, _admits(show_reasons))
+        self.answering = Answering(
+            self._settings,
+            lambda: self.life,
+            _of_scope("show_reasons", show_reasons, "True or False"),
+        )
         self._waiters: set[anyio.Event] = set()
         self._lifespan_is_open = False
         self._workers = _workers_of(self._settings, self.answering)
@@ -255,23 +277,23 @@ class Health(Registrar):
             desks[self.metrics_path] = self._metrics_desk()
         return desks
 
-    def begin(self) -> Life | None:
+    def begin(self, scope: Scope) -> Life | None:
         """Begin a life for a lifespan; None if another lifespan's life is under way."""
         if self._lifespan_is_open and self.life.running:
             logger.warning("a second lifespan on one Health: passed through, nothing begins twice")
             return None
         self._lifespan_is_open = True
-        return self._begin(by_lifespan=True)
+        return self._begin(scope, by_lifespan=True)
 
     def lifespan_closed(self) -> None:
         """Note that the server and the app have nothing more to say to each other."""
         self._lifespan_is_open = False
 
-    def begin_without_lifespan(self) -> None:
+    def begin_without_lifespan(self, scope: Scope) -> None:
         """Begin a life at a request, unless there is one or the server is just ending it."""
         if self.life.running or (self._lifespan_is_open and self.life.is_here):
             return
-        life = self._begin(by_lifespan=False)
+        life = self._begin(scope, by_lifespan=False)
         life.guard()
         life.app_started({})
 
@@ -288,14 +310,15 @@ class Health(Registrar):
             self.life = self._new_life()
         return self.life
 
-    def _begin(self, *, by_lifespan: bool) -> Life:
+    def _begin(self, scope: Scope, *, by_lifespan: bool) -> Life:
         if self.life.begun:
             self.life.abandon()
             self.life = self._new_life()
         notes, self._notes = self._notes, ()
         for level, line in notes:
             logger.log(level, line)
-        self.life.begin(self._registry.copy(), by_lifespan=by_lifespan)
+        registry, watches = self._registry.copy(), send_raises(scope)
+        self.life.begin(registry, by_lifespan=by_lifespan, watches=watches)
         return self.life
 
     def _new_life(self) -> Life:
@@ -356,13 +379,13 @@ def _workers_of(settings: Settings, answering: Answering) -> Workers | None:
     return Workers(settings, Clerk(StateDir(settings.state_dir)), answering)
 
 
-def _admits(found: object) -> Callable[[Scope], bool] | None:
-    """Return the predicate `show_reasons` if it is one."""
+def _of_scope(name: str, found: object, returns: str) -> Callable[[Scope], bool] | None:
+    """Return the predicate of that name if it is one."""
     if found is None:
         return None
-    expected = "a plain function of the ASGI scope that returns True or False, or None"
+    expected = f"a plain function of the ASGI scope that returns {returns}, or None"
     if not callable(found) or is_async(found) or not _takes_one(found):
-        raise _validate.refuse("show_reasons", found, expected)
+        raise _validate.refuse(name, found, expected)
     return cast("Callable[[Scope], bool]", found)
 
 

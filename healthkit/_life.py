@@ -9,14 +9,16 @@ beside the app's lifespan, not inside it: the server sees the app's own exceptio
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
 from healthkit._calls import CALLED_AS
-from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
+from healthkit._drain import Detour, DrainPlan, Flight, end_streams, land, sleep_until
 from healthkit._duties import Duties
+from healthkit._endings import Conversation
 from healthkit._lifecycle import Event, Lifecycle
 from healthkit._log import logger
 from healthkit._loop import Loop
@@ -28,6 +30,8 @@ from healthkit.errors import ConfigError
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+
+    from starlette.types import Receive, Send
 
     from healthkit._pod import Pod
     from healthkit._settings import Settings
@@ -61,7 +65,7 @@ class Life:
         self._loop: Loop | None = None
         self.lifecycle = Lifecycle(self.now())
         #: Work that arrives now is counted here.
-        self.flight = Flight(Detour.BEGIN)
+        self.flight = Flight(Detour.BEGIN, settings.is_stream)
         self._flights = [self.flight]
         #: Set when the drain begins.
         self.draining = anyio.Event()
@@ -75,6 +79,10 @@ class Life:
         self._app = WorkState.PENDING
         self._keeper = Keeper(self._terminated)
         self._ending: asyncio.Task[None] | None = None
+        #: What ends the streams.
+        self._closing: asyncio.Task[None] | None = None
+        #: Whether the server tells an app only by `send` that nobody listens any more.
+        self._watches = False
         #: Whether the drain has waited for as long as it may.
         self._gave_up = False
         #: Whether readiness is taken off by hand: the last word on it, here or in another worker.
@@ -112,8 +120,13 @@ class Life:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are in the app."""
+        """How many requests are in the app, without the streams. Safe in any thread."""
         return sum(flight.requests for flight in self._flights)
+
+    @property
+    def streams(self) -> int:
+        """How many WebSockets and other long-lived streams are in the app. Safe in any thread."""
+        return sum(len(flight.streams) for flight in self._flights)
 
     @property
     def holds(self) -> int:
@@ -162,13 +175,15 @@ class Life:
 
     # -- start ------------------------------------------------------------------------------------
 
-    def begin(self, registry: Registry, *, by_lifespan: bool = True) -> None:
+    def begin(self, registry: Registry, *, by_lifespan: bool = True, watches: bool = False) -> None:
         """Take note of the loop and of what is registered. The app's own start-up comes next.
 
         Args:
             registry: what is registered.
             by_lifespan: False if a request begins it, because there was no lifespan.
+            watches: whether the server tells an app only by `send` that nobody listens any more.
         """
+        self._watches = watches
         self._loop = Loop(inherit=by_lifespan)
         self.by_lifespan = by_lifespan
         self._registry = registry
@@ -197,6 +212,10 @@ class Life:
         if self.draining.is_set():
             self.duties.call_back(self.take)
         self._proceed()
+
+    def converse(self, receive: Receive, send: Send) -> Conversation:
+        """Stand between a server and an app that talk by a WebSocket."""
+        return Conversation(receive, send, self._settings.websocket_close_code)
 
     def guard(self) -> bool:
         """Stand in front of the server's SIGTERM; return whether that can be done from here.
@@ -311,6 +330,24 @@ class Life:
             self.drain_time = time.time()
             self.draining.set()
             self.duties.call_back(self.take)
+            self._close_streams(at_once=False)
+
+    def _close_streams(self, *, at_once: bool) -> None:
+        """Have the streams ended when the delay is over, or now."""
+        if self._loop is None:
+            return
+        if self._closing is not None:
+            self._closing.cancel()
+        self._closing = self._loop.spawn(self._end_streams(at_once=at_once), "streams")
+
+    async def _end_streams(self, *, at_once: bool) -> None:
+        """End the streams: whoever connects again after the delay is sent to another pod."""
+        plan = DrainPlan(self._drain_began, 0 if at_once else self._settings.drain_delay, 0)
+        await sleep_until(plan.delay_ends)
+        deadline = max(self.now(), plan.deadline) + self._settings.drain_timeout
+        jitter = self._settings.stream_jitter
+        rng = random.Random()  # noqa: S311  # jitter is no secret
+        await end_streams(lambda: self._flights, deadline, jitter, rng)
 
     def _terminated(self) -> bool:
         """Take the first SIGTERM, inside the signal handler; False if the loop is no more."""
@@ -353,16 +390,19 @@ class Life:
     def _plan(self) -> DrainPlan:
         """Return the times of the drain. Without SIGTERM there is no delay to be waited for."""
         delay = self._settings.drain_delay if self._ending is not None else 0.0
+        return DrainPlan(self._drain_began, delay, self._settings.drain_timeout)
+
+    @property
+    def _drain_began(self) -> float:
+        """When the drain began: here, or where the whole pod was told to."""
         began = self.lifecycle.entered[Phase.DRAINING]
-        if self.told is not None:
-            began = min(began, self.told)
-        return DrainPlan(began, delay, self._settings.drain_timeout)
+        return began if self.told is None else min(began, self.told)
 
     def _landing_flight(self) -> Flight:
         """Return the flight to wait for: closed to what still arrives, if nobody was told to go."""
         landing = self.flight
         if not self._plan().delay:
-            self.flight = Flight(None)
+            self.flight = Flight(None, self._settings.is_stream)
             self._flights = [f for f in self._flights if f.manifest()] + [self.flight]
             self._divert()
         return landing
@@ -379,6 +419,7 @@ class Life:
         self._begin_drain()
         if self._ending is not None:
             self._ending.cancel()
+        self._close_streams(at_once=True)
         if not self._keeper.hurried and not self._gave_up:
             await self._land()
         self.abandon()
@@ -388,8 +429,9 @@ class Life:
 
     def abandon(self) -> None:
         """End the life at once, without waiting for anything. Idempotent."""
-        if self._ending is not None and self._loop is not None:
-            self._loop.soon(self._ending.cancel)
+        for task in (self._ending, self._closing):
+            if task is not None and self._loop is not None:
+                self._loop.soon(task.cancel)
         self.end()
 
     def end(self) -> None:
@@ -431,5 +473,6 @@ class Life:
             return Detour.BEGIN
         if self.phase is Phase.DRAINING:
             return Detour.CLOSE
-        rejecting = self._settings.reject_while_starting and self.phase is Phase.STARTING
-        return Detour.REJECT if rejecting else None
+        if self._settings.reject_while_starting and self.phase is Phase.STARTING:
+            return Detour.REJECT
+        return Detour.WATCH if self._watches else None

@@ -72,7 +72,7 @@ class Metrics:
         own = _Share([], life.report().components, self._answering.counts())
         if pod is None:
             yield from _counts([own])
-            yield from _in_flight(life.in_flight, life.holds)
+            yield from _in_flight(life.in_flight, life.streams, life.holds)
             yield from _drain(life.drain_time, life.drain_duration)
         else:
             yield from _of_pod(pod, own, life)
@@ -103,6 +103,7 @@ def _of_pod(pod: Pod, own: _Share, life: Life) -> Iterator[Metric]:
     yield from _counts(shares)
     yield from _in_flight(
         life.in_flight + sum(other.facts.requests for other in others),
+        life.streams + sum(other.facts.streams for other in others),
         life.holds + sum(len(other.facts.holds) for other in others),
     )
     drains = [(said.drain_time, said.drain_duration) for said in details]
@@ -188,8 +189,9 @@ def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
     return CounterMetricFamily(f"healthkit_{name}", text, labels=labels)
 
 
-def _in_flight(requests: int, holds: int) -> Iterator[Metric]:
+def _in_flight(requests: int, streams: int, holds: int) -> Iterator[Metric]:
     yield _gauge("requests_in_flight", "Requests that are in the app.", requests)
+    yield _gauge("streams_in_flight", "WebSockets and other long-lived streams.", streams)
     yield _gauge("holds_in_flight", "Work other than requests that a drain waits for.", holds)
 
 

@@ -36,12 +36,14 @@ def printable(text: str, most: int) -> str:
 
 def in_flight(peers: Iterable[Peer]) -> str:
     """Say what is in flight: ``3 requests, hold 'checkout job' (worker 12)``; empty: nothing."""
-    requests, holds = 0, list[str]()
+    requests, streams, holds = 0, 0, list[str]()
     for peer in peers:
         requests += peer.facts.requests
+        streams += peer.facts.streams
         worker = f"(worker {peer.facts.pid})"
         holds += [f"{printable(hold, NAME)} {worker}" for hold in peer.facts.holds]
     said = [counted(requests, "request")] if requests else []
+    said += [counted(streams, "stream")] if streams else []
     said += holds[:NAMED]
     said += [f"{len(holds) - NAMED} more"] if len(holds) > NAMED else []
     return ", ".join(said)

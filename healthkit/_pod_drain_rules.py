@@ -83,7 +83,8 @@ class Sight:
         return Stage.DELAY if self.now < self.delay_ends else Stage.WAITING
 
     def _is_idle(self, peer: Peer) -> bool:
-        return self.is_answered(peer) and not peer.facts.requests and not peer.facts.holds
+        facts = peer.facts
+        return self.is_answered(peer) and not (facts.requests or facts.streams or facts.holds)
 
     def is_answered(self, peer: Peer) -> bool:
         """Whether a worker has latched, and has written its record after the delay's end."""

@@ -12,13 +12,17 @@ import difflib
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from healthkit import _validate
 from healthkit._model import Probe
+from healthkit._streams import reconnects
 from healthkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 PREFIX: Final = "HEALTHKIT_"
 
@@ -91,8 +95,13 @@ class Settings:
     state_dir: str | None
     #: With how many workers the pod begins; None if nobody says.
     workers: int | None
+    #: What a drain closes WebSockets with, and over how long it spreads the ends of streams.
+    websocket_close_code: int
+    stream_jitter: float
     #: What is to be logged once at the first start: level and line.
     notes: tuple[tuple[int, str], ...]
+    #: Tells a long-lived stream by its scope.
+    is_stream: Callable[[Scope], bool]
 
 
 def _readyz_while_draining(what: str, value: object) -> int:
@@ -127,6 +136,14 @@ def _workers(what: str, value: object) -> int | None:
     if value is None:
         return None
     return _validate.whole(what, value, least=1, most=MOST_WORKERS)
+
+
+def _close_code(what: str, value: object) -> int:
+    """Return a code that an endpoint may send (RFC 6455, 7.4; the IANA registry for the rest)."""
+    code = _validate.whole(what, value, least=1000, most=4999)
+    if code in {1004, 1005, 1006, 1015} or 1015 < code < 3000:  # noqa: PLR2004  # as above
+        raise _validate.refuse(what, value, "a code that may be sent: 1000 to 1014, 3000 to 4999")
+    return code
 
 
 def _metrics_path(what: str, value: object) -> str | None:
@@ -207,11 +224,22 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     # An empty variable: every worker speaks for itself.
     "state_dir": _Kind(lambda text: text or None, _state_dir),
     "workers": _Kind(_number, _workers),
+    "websocket_close_code": _Kind(_number, _close_code),
+    "stream_jitter": _SECONDS,
 }
 
 
-def read(code: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+def read(
+    code: Mapping[str, object],
+    environ: Mapping[str, str],
+    is_stream: Callable[[Scope], bool] = reconnects,
+) -> Settings:
     """Merge what the code says with what the environment says, and check both.
+
+    Args:
+        code: what the code says.
+        environ: the environment.
+        is_stream: tells a long-lived stream by its scope.
 
     Raises:
         ConfigError: a value is wrong, whether or not it would have been overridden.
@@ -234,9 +262,8 @@ def read(code: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
     _refuse_shadowing(said_by, checked["metrics_path"], paths)
     notes += _unknown(environ)
     notes += _expect(checked, environ)
-    settings = Settings(notes=(), **checked)  # type: ignore[arg-type]  # _KINDS checked each type
-    notes += _grace(settings)
-    return Settings(notes=tuple(notes), **checked)  # type: ignore[arg-type]  # as above
+    settings = Settings(notes=(), is_stream=is_stream, **checked)  # type: ignore[arg-type]  # _KINDS checked each type
+    return replace(settings, notes=(*notes, *_grace(settings)))
 
 
 def _expect(checked: dict[str, object], environ: Mapping[str, str]) -> list[tuple[int, str]]:

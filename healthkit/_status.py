@@ -14,7 +14,7 @@ The JSON is one object, whose members are always there::
     workers                 in the order in which they joined:
         pid, phase, started, ready, liveness_failed, paused
         told                whether the worker knows of the drain
-        requests            how many are in flight
+        requests, streams   how many are in flight
         holds               what else a drain waits for, as in the log
         heartbeat_age_seconds, fresh
         expected            with how many workers the pod begins, or null
@@ -57,7 +57,8 @@ Show the workers of this pod, and what its probes would answer. Exits 0, also wh
 _OPTIONS: Final = Options({"--state-dir": "DIR"}, frozenset({"--json"}))
 
 #: How wide a column may be, in characters. With 7 for the process id, 8 for the phase, 8 for
-#: readiness, 9 for what is in flight, 11 for the heartbeat and 14 for what is between, that is 120.
+#: readiness, 9 for what is in flight (``3+2`` is three requests and two streams), 11 for the
+#: heartbeat and 14 for what is between, that is 120.
 _WARM_UP: Final = 19
 _CHECKS: Final = 28
 _HOLDS: Final = 16
@@ -140,6 +141,7 @@ def _worker(peer: Peer, now: float) -> dict[str, object]:
         "paused": facts.pause.paused,
         "told": facts.told is not None,
         "requests": facts.requests,
+        "streams": facts.streams,
         "holds": facts.holds,
         "heartbeat_age_seconds": _rounded(_age(peer, now)),
         "fresh": peer.fresh,
@@ -240,7 +242,7 @@ def _row(peer: Peer, now: float) -> list[str]:
         _ready(peer),
         _work([one for one in components if one.kind is not Kind.CHECK]),
         _checks([one for one in components if one.kind is Kind.CHECK]),
-        str(facts.requests),
+        f"{facts.requests}+{facts.streams}" if facts.streams else str(facts.requests),
         _list([hold.removeprefix("hold ") for hold in facts.holds], _HOLDS),
         f"{seconds(_age(peer, now))}{'' if peer.fresh else ', hung'}",
     ]

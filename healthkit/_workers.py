@@ -57,6 +57,11 @@ class Worker(Protocol):
         """How many requests are in the app."""
         ...
 
+    @property
+    def streams(self) -> int:
+        """How many long-lived streams are in the app."""
+        ...
+
     def hold_labels(self) -> list[str]:
         """Say what else a drain waits for."""
         ...
@@ -228,7 +233,8 @@ class Workers:
         if facts.told is None or self._loop is None:
             return CALM
         just_told = self._loop.now() < facts.told + facts.drain_delay + SETTLED_AFTER
-        return HURRIED if just_told or facts.requests or facts.holds else CALM
+        busy = facts.requests or facts.streams or facts.holds
+        return HURRIED if just_told or busy else CALM
 
     def _heard(self, worker: Worker) -> None:
         """Act on what the others say. Called by the loop."""
@@ -275,6 +281,7 @@ class Workers:
             pod_started=self._started_once,
             pod_ready=self._ready_once,
             requests=worker.in_flight,
+            streams=worker.streams,
             holds=(*labels[:HOLDS_NAMED], *more),
             drain_delay=self._settings.drain_delay,
             drain_timeout=self._settings.drain_timeout,

@@ -14,22 +14,30 @@ two exceptions, both where the app has left the conversation and the server has 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, NoReturn, final
+from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from healthkit import _validate
 from healthkit._drain import Detour
+from healthkit._endings import Outgoing
 from healthkit._health import Health
 from healthkit._log import logger
 from healthkit._model import Probe
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from healthkit._drain import Flight
+    from healthkit._endings import Conversation
     from healthkit._life import Life
     from healthkit._render import Answer
 
-_CLOSE = (b"connection", b"close")
+_CLOSE: Final = (b"connection", b"close")
+
+#: Letters that few paths have.
+_RARE: Final = frozenset("jkqvwxyz_")
 
 
 @final
@@ -55,6 +63,7 @@ class HealthMiddleware:
         self._desks = dict(health.desks)
         self._live = health.answering.desks[Probe.LIVE]
         self._live_path = next((p for p, probe in health.paths.items() if probe is Probe.LIVE), "")
+        self._mark = _common(self._desks)
         #: What is below it asks for one component by name. No path holds a lone surrogate.
         self._below = next(
             (f"{p}/" for p, probe in health.paths.items() if probe is Probe.READY), "\ud800"
@@ -68,7 +77,9 @@ class HealthMiddleware:
     def __repr__(self) -> str:
         return f"<HealthMiddleware {self._health!r}>"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901, PLR0912  # each call more would cost every request
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Answer a probe; pass everything else on to the app.
 
         Every request of the app comes through here. What looks clumsy was measured: `make bench`.
@@ -84,29 +95,34 @@ class HealthMiddleware:
                 await send({"type": "http.response.start", "status": status, "headers": [*headers]})
                 await send({"type": "http.response.body", "body": body})
                 return
-        if path in self._desks:
-            for status, headers, body in self._desks[path].recall(scope):
-                await send({"type": "http.response.start", "status": status, "headers": [*headers]})
-                await send({"type": "http.response.body", "body": body})
+        if self._mark in path:
+            if path in self._desks:
+                for status, headers, body in self._desks[path].recall(scope):
+                    await send(
+                        {"type": "http.response.start", "status": status, "headers": [*headers]}
+                    )
+                    await send({"type": "http.response.body", "body": body})
+                    return
+                special = True
+            else:
+                special = self._below in path or bool(scope.get("root_path"))
+            if special and (answer := self._answer(scope)) is not None:
+                await self._reply(answer, scope, send)
                 return
-            special = True
-        else:
-            try:
-                special = self._below in path or scope["root_path"]
-            except KeyError:  # it is optional, though every server has it
-                special = False
-        if special and (answer := self._answer(scope)) is not None:
-            await self._reply(answer, scope, send)
-            return
         flight = self._health.life.flight
-        if flight.detour is not None:
+        if flight.detour is not None or flight.calls.setdefault(send, scope) is not scope:
             await self._detoured(scope, receive, send)
             return
-        flight.count += 1
         try:
             await self._app(scope, receive, send)
+        except Exception:
+            if send not in flight.ended:
+                raise  # else the app was told that nobody listens
         finally:
-            flight.count -= 1
+            try:  # noqa: SIM105  # `suppress` is a call
+                del flight.calls[send]
+            except KeyError:  # a second middleware on the same Health was here
+                pass
             if flight.landing is not None:
                 flight.left()
 
@@ -125,23 +141,33 @@ class HealthMiddleware:
         desk = self._desks.get(path)
         if desk is None and not path.startswith(self._below):
             return None
-        self._health.begin_without_lifespan()
+        self._health.begin_without_lifespan(scope)
         if desk is None:
             return self._answering.component(path.removeprefix(self._below), scope)
         return desk.answer(scope)
 
     async def _detoured(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request in a phase in which it is not simply passed on."""
-        self._health.begin_without_lifespan()
+        self._health.begin_without_lifespan(scope)
         flight = self._health.life.flight
         if flight.detour is Detour.REJECT:
             await self._reply(self._answering.plain(Probe.STARTUP), scope, send)
             return
-        flight.count += 1
+        outgoing = Outgoing(send, closes=self._closes(scope))
+        await self._in_flight(flight, scope, receive, outgoing)
+
+    async def _in_flight(
+        self, flight: Flight, scope: Scope, receive: Receive, send: Outgoing | Conversation
+    ) -> None:
+        """Serve what the drain can end by the object that it sends to."""
+        flight.calls[send] = scope
         try:
-            await self._app(scope, receive, _closing(send) if self._closes(scope) else send)
+            await self._app(scope, receive, send)
+        except Exception:
+            if send not in flight.ended:
+                raise
         finally:
-            flight.count -= 1
+            flight.calls.pop(send, None)
             flight.left()
 
     def _closes(self, scope: Scope) -> bool:
@@ -150,18 +176,33 @@ class HealthMiddleware:
         return draining and scope.get("http_version", "1.1").startswith("1")
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a WebSocket or an unknown kind of scope through; run a lifespan beside the app's."""
+        """Run a lifespan beside the app's; serve a WebSocket; pass an unknown kind through."""
         if scope["type"] == "lifespan":
-            life = self._health.begin()
-            if life is not None:
+            begun = self._health.begin(scope)
+            if begun is not None:
                 try:
-                    await _Lifespan(self._app, life, scope, receive, send).run()
+                    await _Lifespan(self._app, begun, scope, receive, send).run()
                 finally:
                     self._health.lifespan_closed()
                 return
+        elif scope["type"] == "websocket":
+            self._health.begin_without_lifespan(scope)
+            life = self._health.life
+            conversation = life.converse(receive, send)
+            await self._in_flight(life.flight, scope, conversation.receive, conversation)
+            return
         else:
-            self._health.begin_without_lifespan()
+            self._health.begin_without_lifespan(scope)
         await self._app(scope, receive, send)
+
+
+def _common(paths: Collection[str]) -> str:
+    """Return a letter that all these paths have, and few others; empty if there is none.
+
+    A path without it asks for nothing here, and that is known by one look.
+    """
+    letters = set[str].intersection(*(set(path) for path in paths)) if paths else set[str]()
+    return max(letters & _RARE, default="")
 
 
 def _refuse_others(app: object, health: object) -> None:
@@ -170,21 +211,6 @@ def _refuse_others(app: object, health: object) -> None:
         raise _validate.refuse("HealthMiddleware health", health, "a Health, made by Health()")
     if not callable(app):
         raise _validate.refuse("HealthMiddleware app", app, "an ASGI 3 app")
-
-
-def _closing(send: Send) -> Send:
-    """Wrap `send` to ask for the connection's end, in place of what the app says about it."""
-
-    async def closing(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
-            said = [value.lower() for name, value in headers if name.lower() == b"connection"]
-            if not any(b"upgrade" in value for value in said):
-                others = [header for header in headers if header[0].lower() != b"connection"]
-                message = {**message, "headers": [*others, _CLOSE]}
-        await send(message)
-
-    return closing
 
 
 class _Lifespan:

@@ -35,6 +35,7 @@ FAMILIES: Final = {
     "healthkit_check_runs": "counter",
     "healthkit_work_attempts": "counter",
     "healthkit_requests_in_flight": "gauge",
+    "healthkit_streams_in_flight": "gauge",
     "healthkit_holds_in_flight": "gauge",
     "healthkit_drain_start_time_seconds": "gauge",
     "healthkit_drain_duration_seconds": "gauge",

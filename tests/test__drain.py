@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import pytest
@@ -11,6 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
+from tests.servers import Exchange, http_scope
+
+if TYPE_CHECKING:
+    from starlette.types import Send
 
 SECONDS = st.floats(0, 86_400)
 
@@ -32,10 +36,17 @@ async def drain(flight: Flight, plan: DrainPlan) -> Drained:
 
 async def request(flight: Flight, seconds: float) -> None:
     """Be in flight for some seconds."""
-    flight.count += 1
+    call = board(flight)
     await anyio.sleep(seconds)
-    flight.count -= 1
+    del flight.calls[call]
     flight.left()
+
+
+def board(flight: Flight) -> Send:
+    """Be in flight from now on."""
+    send = Exchange().send
+    flight.calls[send] = http_scope()
+    return send
 
 
 def plan(ago: float = 0, delay: float = 5, timeout: float = 15) -> DrainPlan:
@@ -85,7 +96,7 @@ async def test_work_in_flight_is_waited_for_until_the_deadline() -> None:
 async def test_a_drain_past_its_deadline_waits_for_nothing() -> None:
     """However long ago it began."""
     flight = Flight(None)
-    flight.count = 1
+    board(flight)
     assert await drain(flight, plan(ago=1000)) == Drained("1 request", 0)
 
 
@@ -120,7 +131,11 @@ async def test_landing_can_be_cancelled_in_the_middle() -> None:
 def test_a_flight_shows_its_state() -> None:
     """In one line."""
     flight = Flight(None)
-    assert repr(flight) == "<Flight requests=0 holds=0 open>"
-    flight.count, flight.detour = 2, Detour.CLOSE
+    assert repr(flight) == "<Flight requests=0 streams=0 holds=0 open>"
+    flight.detour = Detour.CLOSE
+    board(flight)
+    flight.guests[object()] = None
+    flight.calls[Exchange().send] = {"type": "websocket"}
     flight.holds[object()] = "hold 'job'"
-    assert repr(flight) == "<Flight requests=2 holds=1 close>"
+    assert repr(flight) == "<Flight requests=2 streams=1 holds=1 close>"
+    assert flight.manifest() == "2 requests, 1 stream, hold 'job'"

@@ -56,6 +56,7 @@ UNBEGUN: Final = {
     'healthkit_work_overdue{kind="startup",work="lifespan"}': 0,
     'healthkit_work_attempts_total{kind="startup",work="lifespan"}': 0,
     "healthkit_requests_in_flight": 0,
+    "healthkit_streams_in_flight": 0,
     "healthkit_holds_in_flight": 0,
 }
 

@@ -30,10 +30,16 @@ DEFAULTS: dict[str, object] = {
     "metrics_path": None,
     "state_dir": None,
     "workers": None,
+    "websocket_close_code": 1012,
+    "stream_jitter": 1.0,
 }
 
 #: What is neither a number nor a word nor a path.
-IN_CODE_ONLY: dict[str, object] = {"metrics_registry": None, "show_reasons": None}
+IN_CODE_ONLY: dict[str, object] = {
+    "metrics_registry": None,
+    "long_lived": None,
+    "show_reasons": None,
+}
 
 PATHS_EXPECTED = (
     "a preset (kubernetes, microprofile, spring, dockerflow)"

@@ -210,7 +210,13 @@ def test_a_table_fits_into_120_columns(
     """Whatever things are called, and in one line each."""
     works = [warmup(name, "100 %") for _ in range(count)]
     checks = [check(name, state) for state in CheckState for _ in range(count)]
-    made = facts(numbers % 2**22, phase=Phase.DRAINING, requests=numbers, holds=tuple(holds))
+    made = facts(
+        numbers % 2**22,
+        phase=Phase.DRAINING,
+        requests=numbers % 10_000,
+        streams=numbers % 9_999,
+        holds=tuple(holds),
+    )
     peer = a_record(made, NOW - 9.9, details=Details((*works, *checks)), fresh=False)
     text = _status.as_text("/pod", View((peer,)), NOW)
     assert text.count("\n") == len(text.splitlines()) == 4
@@ -229,7 +235,7 @@ def test_a_pod_as_json() -> None:
             replace(check("database"), age=1.23456, duration=0.0123),
         )
     )
-    made = facts(12, told=NOW - 3, requests=2, holds=("hold 'x'",), expected=4, joined=2)
+    made = facts(12, told=NOW - 3, requests=2, streams=3, holds=("hold 'x'",), expected=4, joined=2)
     first = a_record(facts(13, joined=1), NOW - 7, fresh=False)
     second = a_record(made, NOW - 0.25, details=details, says=WARMING)
     assert json.loads(_status.as_json("/pod", View((second, first), NOW - 2), NOW)) == {
@@ -252,6 +258,7 @@ def test_a_pod_as_json() -> None:
                 "paused": False,
                 "told": False,
                 "requests": 0,
+                "streams": 0,
                 "holds": [],
                 "heartbeat_age_seconds": 7.0,
                 "fresh": False,
@@ -267,6 +274,7 @@ def test_a_pod_as_json() -> None:
                 "paused": False,
                 "told": True,
                 "requests": 2,
+                "streams": 3,
                 "holds": ["hold 'x'"],
                 "heartbeat_age_seconds": 0.25,
                 "fresh": True,

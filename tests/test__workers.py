@@ -355,11 +355,11 @@ async def test_what_is_in_flight_is_no_news(board: Board) -> None:
         for taken in range(3):
             with first.health.hold(f"job {taken}"):
                 await asyncio.sleep(CALM)
-            first.health.life.flight.count += 1
+            first.health.life.flight.guests[object()] = None
         await asyncio.sleep(CALM)
         assert second.health.answering._version is kept
         assert scraped(second.health)["healthkit_requests_in_flight"] == 3
-        first.health.life.flight.count = 0
+        first.health.life.flight.guests.clear()
 
 
 async def test_a_check_that_goes_on_passing_is_no_news(board: Board) -> None:

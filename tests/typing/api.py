@@ -69,6 +69,9 @@ Health(
     retry_after=5,
 )
 Health(show_reasons=admits)
+Health(websocket_close_code=1001, stream_jitter=0.5)
+Health(long_lived=lambda scope: scope["path"] == "/watch")
+Health(long_lived=lambda scope: False if scope["path"] == "/game" else None)
 Health(show_reasons=lambda scope: scope["client"] is not None)
 Health(show_reasons=None)
 Health(drain_delay=None, readyz_while_draining=503, paths="kubernetes")
@@ -223,6 +226,8 @@ def wrong_settings() -> None:
     Health(drain_delay="5")  # type: ignore[arg-type]
     Health(5)  # type: ignore[call-arg]
     Health(show_reasons=True)  # type: ignore[arg-type]
+    Health(long_lived="/watch")  # type: ignore[arg-type]
+    Health(websocket_close_code="restart")  # type: ignore[arg-type]
     Health(show_reasons=admits_later)  # type: ignore[arg-type]
     Health(show_reasons=lambda: True)  # type: ignore[arg-type, misc]
 

@@ -1,0 +1,157 @@
+"""How a drain ends one long-lived stream.
+
+- A WebSocket has :class:`Conversation` between server and app. The server is sent a close frame,
+  1012 unless the settings say another, and the app is told ``websocket.disconnect``.
+- A response has nothing in between: an ordinary request pays for no wrapper. The drain sends the
+  last, empty part of the body in the app's place. The client sees a complete answer, and the
+  server itself tells the app ``http.disconnect``, as after every complete answer. Measured on
+  uvicorn 0.54 (both parsers), hypercorn 0.18, granian 2.8 and daphne 4.2.
+- gunicorn 27's ASGI worker does so too, but speaks version 2.4 of the HTTP specification, in which
+  an app need not listen: `send` raises `OSError` instead. So there every request has an
+  :class:`Outgoing`, which does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.types import Message, Receive, Send
+
+#: Seconds that the close of one stream may take; a client that reads nothing must not hold it up.
+CLOSE_WITHIN: Final = 1.0
+
+_CLOSE: Final = (b"connection", b"close")
+#: The last part of a body.
+_LAST: Final = {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+class StreamEndedError(OSError):
+    """The drain has ended this stream. An `OSError`, as for a client that has gone away."""
+
+    def __init__(self) -> None:
+        super().__init__("the drain has ended this stream")
+
+
+async def end(send: Send) -> bool:
+    """End the stream whose `send` this is; return False if that can't be done yet. Never raises."""
+    with contextlib.suppress(Exception), anyio.move_on_after(CLOSE_WITHIN):
+        if isinstance(send, Conversation | Outgoing):
+            return await send.end()
+        # It raises before the response has started: then there is nothing to end yet.
+        await send({**_LAST})
+        return True
+    return False
+
+
+class Outgoing:
+    """What an app sends in answer to one request, where somebody must look at it."""
+
+    __slots__ = ("_closes", "_over", "_send", "_started")
+
+    def __init__(self, send: Send, *, closes: bool) -> None:
+        """Stand before the server's `send`.
+
+        Args:
+            send: the server's.
+            closes: whether to ask for the connection's end, in place of what the app says about it.
+        """
+        self._send = send
+        self._closes = closes
+        self._started = False
+        self._over = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a message on.
+
+        Raises:
+            StreamEndedError: the drain has ended the response.
+        """
+        if self._over:
+            raise StreamEndedError
+        if message["type"] == "http.response.start":
+            self._started = True
+            if self._closes:
+                message = {**message, "headers": closing(message.get("headers", ()))}
+        await self._send(message)
+
+    async def end(self) -> bool:
+        """Send the last part; False if the response has not started."""
+        if self._started and not self._over:
+            self._over = True
+            await self._send({**_LAST})
+        return self._over
+
+
+class Conversation:
+    """A WebSocket, seen from between server and app: `send` when it is called, and `receive`."""
+
+    __slots__ = ("_code", "_open", "_receive", "_send", "_waiting", "over")
+
+    def __init__(self, receive: Receive, send: Send, code: int) -> None:
+        """Stand between the two.
+
+        Args:
+            receive: the server's.
+            send: the server's.
+            code: what a drain closes with.
+        """
+        self._receive = receive
+        self._send = send
+        self._code = code
+        self._open = False
+        #: What the app waits in for the next message.
+        self._waiting: anyio.CancelScope | None = None
+        #: Whether the drain has ended it.
+        self.over = False
+
+    async def __call__(self, message: Message) -> None:
+        """Pass the app's message on.
+
+        Raises:
+            StreamEndedError: the drain has ended it.
+        """
+        if self.over:
+            raise StreamEndedError
+        if message["type"] == "websocket.accept":
+            self._open = True
+        elif message["type"] == "websocket.close":
+            self._open = False
+        await self._send(message)
+
+    async def receive(self) -> Message:
+        """Return the client's next message, or that there will be none."""
+        if not self.over:
+            with anyio.CancelScope() as self._waiting:
+                message = await self._receive()
+                if message["type"] == "websocket.disconnect":
+                    self._open = False
+                return message
+        return {"type": "websocket.disconnect", "code": self._code, "reason": None}
+
+    async def end(self) -> bool:
+        """Close it; False if it is not open: a handshake is a request, and gets its answer."""
+        if not self._open:
+            return self.over
+        self._open, self.over = False, True
+        try:
+            close = {"type": "websocket.close", "code": self._code, "reason": "service restart"}
+            await self._send(close)
+        finally:
+            if self._waiting is not None:
+                self._waiting.cancel()
+        return True
+
+
+def closing(headers: Iterable[Iterable[bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers with ``Connection: close`` in place of the app's own, but for upgrades."""
+    pairs = [(bytes(name), bytes(value)) for name, value in headers]
+    said = [value.lower() for name, value in pairs if name.lower() == b"connection"]
+    if any(b"upgrade" in value for value in said):
+        return pairs
+    return [*(pair for pair in pairs if pair[0].lower() != b"connection"), _CLOSE]
