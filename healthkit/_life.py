@@ -9,9 +9,10 @@ beside the app's lifespan, not inside it: the server sees the app's own exceptio
 
 from __future__ import annotations
 
+import logging
 import random
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from healthkit._pod import Pod
     from healthkit._settings import Settings
     from healthkit._workers import Workers
+
+#: Seconds between two looks at the gate: the first, and what they double to.
+RENEW_AFTER: Final = 0.05
+RENEW_EVERY: Final = 60.0
 
 _T = TypeVar("_T")
 
@@ -77,10 +82,12 @@ class Life:
         self.duties = Duties(self._registry, changed, self._proceed)
         #: The app's own start-up.
         self._app = WorkState.PENDING
-        self._keeper = Keeper(self._terminated)
+        self._keeper = Keeper(self._terminated, self._wake)
         self._ending: asyncio.Task[None] | None = None
         #: What ends the streams.
         self._closing: asyncio.Task[None] | None = None
+        #: What looks after the gate.
+        self._renewing: asyncio.Task[None] | None = None
         #: Whether the server tells an app only by `send` that nobody listens any more.
         self._watches = False
         #: Whether the drain has waited for as long as it may.
@@ -217,12 +224,26 @@ class Life:
         """Stand between a server and an app that talk by a WebSocket."""
         return Conversation(receive, send, self._settings.websocket_close_code)
 
-    def guard(self) -> bool:
-        """Stand in front of the server's SIGTERM; return whether that can be done from here.
+    def guard(self) -> None:
+        """Stand in front of the server's SIGTERM; say so if that can't be done. Idempotent.
 
-        In the main thread, with a server that handles the signal. Idempotent.
+        To be called in the main thread, on the loop if that is there.
         """
-        return GATE.close(self._keeper)
+        refusal = GATE.close(self._keeper)
+        if refusal is None:
+            if self._loop is not None and self._loop.is_mine():
+                self._renewing = self._loop.spawn(_renew_gate(), "gate")
+            return
+        # With a state directory there may be somebody in front: `healthkit run`, or a hook.
+        alone = self._settings.drain_delay > 0 and self._settings.state_dir is None
+        line = "SIGTERM alone ends this worker without a drain (%s): put `healthkit run --` before "
+        line += "the server's command, or `healthkit drain` into a preStop hook"
+        logger.log(logging.WARNING if alone else logging.INFO, line, refusal)
+
+    def _wake(self) -> None:
+        """Have the loop turn. Called in a thread."""
+        if self._loop is not None:
+            self._loop.soon(_nothing)
 
     def app_failed(self) -> None:
         """Never start: the app's own start-up has failed."""
@@ -429,7 +450,7 @@ class Life:
 
     def abandon(self) -> None:
         """End the life at once, without waiting for anything. Idempotent."""
-        for task in (self._ending, self._closing):
+        for task in (self._ending, self._closing, self._renewing):
             if task is not None and self._loop is not None:
                 self._loop.soon(task.cancel)
         self.end()
@@ -476,3 +497,16 @@ class Life:
         if self._settings.reject_while_starting and self.phase is Phase.STARTING:
             return Detour.REJECT
         return Detour.WATCH if self._watches else None
+
+
+async def _renew_gate() -> None:
+    """Look after the gate: a server may put its own things back when its start-up is over."""
+    pause = RENEW_AFTER
+    while True:
+        await anyio.sleep(pause)
+        GATE.renew()
+        pause = min(2 * pause, RENEW_EVERY)
+
+
+def _nothing() -> None:
+    """Do nothing, on the loop."""

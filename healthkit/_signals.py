@@ -11,16 +11,17 @@ There is one gate per process, and it may have several keepers: an app and one t
 it, each with a drain of its own. The first SIGTERM begins all drains at once, and the gate opens
 when the last one is over.
 
-uvicorn installs its handler with ``signal.signal`` before it opens the lifespan (0.54
-uvicorn/server.py, Server.capture_signals), on every loop, so that chaining is all that it takes.
+Servers handle the signal in three ways:
 
-The gate is not closed where it can't hold the signal back:
+- by ``signal.signal`` (uvicorn, gunicorn's UvicornWorker and WSGI workers, daphne): chaining is all
+  that it takes;
+- by ``loop.add_signal_handler`` (granian, gunicorn's ASGI worker, hypercorn with ``-w 0``): the
+  loop acts on a byte in its wakeup descriptor, so that `_wakeup` stands before that as well;
+- not at all. On trio hypercorn's ``-w 0`` ends by SIGINT only, so that is what it gets. Elsewhere
+  there is no graceful end to stand in front of (a worker of hypercorn's default never gets a
+  signal, pgjones/hypercorn#374), and the gate is not closed.
 
-- nobody in Python handles SIGTERM: there is no graceful end to stand in front of;
-- the event loop handles it (``loop.add_signal_handler``; granian, gunicorn's own ASGI worker): the
-  loop acts on the byte in its wakeup descriptor, whatever Python handler is installed on top.
-
-In a forked child the handler is put back: the child's SIGTERM is none of the app's drain.
+In a forked child everything is put back: the child's SIGTERM is none of the app's drain.
 """
 
 from __future__ import annotations
@@ -28,32 +29,39 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from healthkit._log import logger
+from healthkit._wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    #: A signal handler, as `signal.getsignal` returns it.
+    _Server = Callable[[int, FrameType | None], object] | int | None
+
 #: Signals this close to the first are one, in seconds: a shell, a supervisor or a container runtime
 #: that signals the process group delivers two within milliseconds.
 SAME_SIGNAL: Final = 1.0
+
+#: Why a gate can't be closed.
+Refusal = Literal["not in the main thread", "nobody handles SIGTERM here"]
 
 
 class Keeper:
     """One who keeps the gate closed: a life with a drain."""
 
-    def __init__(self, began: Callable[[], bool]) -> None:
+    def __init__(self, began: Callable[[], bool], wake: Callable[[], object]) -> None:
         """Make a keeper that is nowhere yet.
 
         Args:
             began: called by the first SIGTERM, in the signal handler: it must not block, lock or
                 log. False means that it will never be done: its loop is gone.
+            wake: called in a thread; has the loop run Python code.
         """
         self.began = began
+        self.wake = wake
         #: Whether its drain is over.
         self.done = False
         #: Whether a later SIGTERM has passed the gate: somebody does not want to wait.
@@ -61,7 +69,7 @@ class Keeper:
 
 
 class Gate:
-    """Holds SIGTERM back from the server. Everything but `leave` belongs to the main thread."""
+    """Holds SIGTERM back from the server. To be closed in the main thread; opened in any."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """Make a gate that is open.
@@ -73,29 +81,46 @@ class Gate:
         self._keepers: tuple[Keeper, ...] = ()
         #: Our handler, where it is installed, and the one that it stands before.
         self._handler: _Handler | None = None
+        #: What stands before the loop, where that handles the signal.
+        self._wakeup: Wakeup | None = None
         self._first: float | None = None
 
     def __repr__(self) -> str:
         return f"<Gate {'closed' if self.closed else 'open'}>"
 
-    def close(self, keeper: Keeper) -> bool:
-        """Close the gate, for `keeper` too; return whether there was a handler to stand before.
+    def close(self, keeper: Keeper, instead: signal.Signals | None = None) -> Refusal | None:
+        """Close the gate, for `keeper` too; return why that can't be done, if so. Idempotent.
 
-        Idempotent.
+        Args:
+            keeper: whose drain is to be over before the gate opens.
+            instead: the signal that ends the server gracefully where nobody handles SIGTERM.
         """
         if keeper in self._keepers:
-            return True
-        if threading.current_thread() is not threading.main_thread():
-            logger.info("not in the main thread: SIGTERM is left alone, health.drain() drains")
-            return False
-        if not self._keepers and not self._install():
-            return False
+            return None
+        if not self._keepers:
+            refusal = self._install(instead)
+            if refusal is not None:
+                return refusal
         self._keepers = (*self._keepers, keeper)
         if self._first is not None:
             # Somebody joins while the others end: it drains as well, and holds up nobody.
             keeper.began()
             keeper.done = True
-        return True
+        return None
+
+    def renew(self) -> None:
+        """Close it again, if the server has put its own things back since. In the main thread."""
+        if not self.closed or self._handler is None:
+            return
+        found = signal.getsignal(signal.SIGTERM)
+        try:
+            if callable(found) and _is_of_a_loop(found):
+                self._take_place(found, signal.SIGTERM)
+                self._wakeup = self._wakeup or Wakeup(self._wake)
+            if self._wakeup is not None:
+                self._wakeup.renew()
+        except ValueError:
+            return  # in another thread there is no loop that could do that
 
     def finished(self, keeper: Keeper) -> None:
         """Note that the drain of `keeper` is over; open the gate if it was the last."""
@@ -117,30 +142,14 @@ class Gate:
         """Open the gate, and give the server the SIGTERM that was held back, if there was one."""
         held, self._first = self._first is not None, None
         self._keepers = ()
-        self._open()
-        if held:
-            signal.raise_signal(signal.SIGTERM)
-
-    def _install(self) -> bool:
-        server = signal.getsignal(signal.SIGTERM)
-        if not callable(server) or _is_of_a_loop(server):
-            who = "the event loop" if callable(server) else "nobody"
-            line = "%s handles SIGTERM: it is left alone; `healthkit drain` and `run` come before"
-            logger.info(line, who)
-            return False
-        self._first = None
-        handler = self._handler = _Handler(self, server)
-        signal.signal(signal.SIGTERM, handler)
-        _hook_into_fork()
-        return True
-
-    def _open(self) -> None:
-        """Put the server's handler back, if nobody has chained to ours since."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        handler = signal.getsignal(signal.SIGTERM)
-        if isinstance(handler, _Handler) and handler is self._handler:
-            signal.signal(signal.SIGTERM, handler.server)
+        number = signal.SIGTERM if self._handler is None else self._handler.signal
+        in_main_thread = self._open()
+        if held and in_main_thread:
+            signal.raise_signal(number)
+        elif held:
+            # The kernel prefers the main thread (Linux kernel/signal.c, complete_signal), which may
+            # wait in a system call.
+            os.kill(os.getpid(), signal.SIGTERM)
 
     @property
     def closed(self) -> bool:
@@ -160,15 +169,62 @@ class Gate:
                 keeper.hurried = True
             self.hand_over()
 
+    def forked(self) -> None:
+        """Be in a forked child: everything is put back, nobody keeps the gate."""
+        self._keepers = ()
+        self._first = None
+        wakeup, self._wakeup = self._wakeup, None
+        self._open()
+        if wakeup is not None:
+            wakeup.forget()
+
+    def _install(self, instead: signal.Signals | None) -> Refusal | None:
+        server = signal.getsignal(signal.SIGTERM)
+        if not callable(server) and (server is not signal.SIG_DFL or instead is None):
+            return "nobody handles SIGTERM here"
+        self._first = None
+        try:
+            self._take_place(server, signal.SIGTERM if callable(server) else instead)
+            if callable(server) and _is_of_a_loop(server):
+                self._wakeup = Wakeup(self._wake)
+        except ValueError:
+            return "not in the main thread"
+        _hook_into_fork()
+        return None
+
+    def _take_place(self, server: _Server, number: signal.Signals | None) -> None:
+        handler = _Handler(self, server, number or signal.SIGTERM)
+        signal.signal(signal.SIGTERM, handler)
+        self._handler = handler
+
+    def _wake(self) -> None:
+        for keeper in self._keepers:
+            keeper.wake()
+
+    def _open(self) -> bool:
+        """Put the server's handler back, if nobody has chained to ours since.
+
+        Returns:
+            False if that can't be done here: not in the main thread. What is there passes on.
+        """
+        wakeup, self._wakeup = self._wakeup, None
+        try:
+            if wakeup is not None:
+                wakeup.let_pass()
+                wakeup.remove()
+            handler = signal.getsignal(signal.SIGTERM)
+            if isinstance(handler, _Handler) and handler is self._handler:
+                signal.signal(signal.SIGTERM, handler.server)
+                if _is_of_a_loop(handler.server):
+                    # As the loop had it (CPython Lib/asyncio/unix_events.py, add_signal_handler).
+                    signal.siginterrupt(signal.SIGTERM, False)  # noqa: FBT003  # its own
+        except ValueError:
+            return False
+        return True
+
     def _pass_if_done(self) -> None:
         if all(keeper.done for keeper in self._keepers):
             self.hand_over()
-
-    def forked(self) -> None:
-        """Be in a forked child: the server's handler is put back, nobody keeps the gate."""
-        self._keepers = ()
-        self._first = None
-        self._open()
 
 
 class _Handler:
@@ -177,16 +233,20 @@ class _Handler:
     Each closing has its own: somebody may have chained to an earlier one, and calls it still.
     """
 
-    def __init__(self, gate: Gate, server: Callable[[int, FrameType | None], object]) -> None:
+    def __init__(self, gate: Gate, server: _Server, number: signal.Signals) -> None:
         self._gate = gate
         self.server = server
+        #: What the server is given when the gate opens.
+        self.signal = number
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Hold the signal back, or pass it on."""
         if self._gate.closed:
             self._gate.take()
-        else:
+        elif callable(self.server):
             self.server(signum, frame)
+        else:
+            signal.raise_signal(self.signal)
 
 
 #: The process's own.

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import threading
+import time
 import weakref
 from functools import partial
 from queue import SimpleQueue
@@ -16,7 +17,7 @@ import pytest
 import uvloop
 
 from healthkit import _signals
-from healthkit._signals import GATE, Gate, Keeper
+from healthkit._signals import GATE, Gate, Keeper, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,14 +56,19 @@ class Front:
         self.began = 0
         self._loop_is_alive = loop_is_alive
         self.gate = gate or Gate(self.watch.now)
-        self.keeper = Keeper(self.begin)
+        self.woken = 0
+        self.keeper = Keeper(self.begin, self.wake)
 
     def begin(self) -> bool:
         """Count, and say whether the drain will ever be over."""
         self.began += 1
         return self._loop_is_alive
 
-    def close(self) -> bool:
+    def wake(self) -> None:
+        """Count."""
+        self.woken += 1
+
+    def close(self) -> Refusal | None:
         """Close the gate."""
         return self.gate.close(self.keeper)
 
@@ -82,7 +88,7 @@ def terminate() -> None:
 def test_the_first_signal_begins_the_drain_and_is_held_back() -> None:
     """The server does not see it before the drain is over; then it gets exactly one."""
     front = Front()
-    assert front.close()
+    assert front.close() is None
     assert repr(front.gate) == "<Gate closed>"
     terminate()
     assert (front.began, front.server.got) == (1, 0)
@@ -160,25 +166,217 @@ def test_a_handler_that_was_chained_on_top_stays() -> None:
 def test_there_must_be_a_server_to_stand_in_front_of(handler: signal.Handlers) -> None:
     """Without a handler in Python the signal is left alone."""
     signal.signal(signal.SIGTERM, handler)
-    assert not Gate().close(Keeper(lambda: True))
+    assert Gate().close(Keeper(nobody, nobody)) == "nobody handles SIGTERM here"
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
-@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_loops_own_handler_is_left_alone(
+def nobody() -> bool:
+    """Do nothing; never be called."""
+    raise AssertionError
+
+
+LOOPS = pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+
+
+class LoopServer:
+    """A server that handles SIGTERM by the loop, and a gate in front of it. Inside the loop."""
+
+    def __init__(self, gate: Gate | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.got = 0
+        self.began = asyncio.Event()
+        self.add_handler()
+        self.before = self.installed()
+        self.watch = Watch()
+        self.gate = gate or Gate(self.watch.now)
+        self.keeper = Keeper(self.begin, lambda: self.loop.call_soon_threadsafe(int))
+        assert self.gate.close(self.keeper) is None
+
+    def add_handler(self) -> None:
+        """Handle the signal, as granian, hypercorn and gunicorn's ASGI worker do."""
+        self.loop.add_signal_handler(signal.SIGTERM, self.handle)
+
+    def handle(self) -> None:
+        """Count."""
+        self.got += 1
+
+    def begin(self) -> bool:
+        """Begin the drain, in the signal handler."""
+        self.loop.call_soon_threadsafe(self.began.set)
+        return True
+
+    def installed(self) -> tuple[object, int]:
+        """Return who handles the signal, and the wakeup descriptor."""
+        descriptor = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(descriptor)
+        return signal.getsignal(signal.SIGTERM), descriptor
+
+    async def hears_nothing(self) -> bool:
+        """Whether the server has not got the signal, after a while."""
+        await asyncio.sleep(0.05)
+        return self.got == 0
+
+    async def hears(self) -> bool:
+        """Whether the server gets the signal."""
+        async with asyncio.timeout(5):
+            while not self.got:  # noqa: ASYNC110  # another thread
+                await asyncio.sleep(0.001)
+        return self.got == 1
+
+
+def on(factory: Callable[[], asyncio.AbstractEventLoop], play: Callable[[], object]) -> None:
+    """Run a coroutine function on a real loop, in the main thread."""
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(play())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # a coroutine
+
+
+@LOOPS
+def test_a_loops_own_handler_is_stood_before(
     factory: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    """It would act on the signal at once, whatever Python handler lies on top of it."""
+    """It acts on a byte, whatever Python handler is installed: the byte is held back too."""
 
-    async def install() -> tuple[bool, bool]:
+    async def play() -> None:
+        server = LoopServer()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(server.began.wait(), 5)
+        assert await server.hears_nothing()
+        server.gate.finished(server.keeper)
+        assert await server.hears()
+        assert server.installed() == server.before
+
+    on(factory, play)
+
+
+@LOOPS
+def test_other_signals_reach_the_loop(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Only SIGTERM is held back, also when both come at once."""
+
+    async def play() -> None:
+        server = LoopServer()
+        other = asyncio.Event()
+        server.loop.add_signal_handler(signal.SIGUSR1, other.set)
+        server.gate.renew()  # asyncio puts its own descriptor back with each handler
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGUSR1)
+        await asyncio.wait_for(other.wait(), 5)
+        await asyncio.wait_for(server.began.wait(), 5)
+        assert await server.hears_nothing()
+        server.gate.leave(server.keeper)
+        assert await server.hears()
+        server.loop.remove_signal_handler(signal.SIGUSR1)
+
+    on(factory, play)
+
+
+@LOOPS
+def test_a_gate_is_closed_again_when_the_loop_has_put_its_own_back(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """Granian's loop is started twice; a server may add its handler again."""
+
+    async def play() -> None:
+        server = LoopServer()
+        server.loop.remove_signal_handler(signal.SIGTERM)
+        server.add_handler()
+        for _ in range(2):
+            server.gate.renew()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(server.began.wait(), 5)
+        assert await server.hears_nothing()
+        server.gate.finished(server.keeper)
+        assert await server.hears()
+
+    on(factory, play)
+
+
+def test_a_handler_of_a_loop_that_comes_later_is_stood_before() -> None:
+    """Gunicorn's worker has one of its own first, then its loop's."""
+    front = Front()
+    front.close()
+
+    async def play() -> None:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, lambda: None)
-        before = signal.getsignal(signal.SIGTERM)
-        installed = Gate().close(Keeper(lambda: True))
-        return installed, signal.getsignal(signal.SIGTERM) == before
+        loop.add_signal_handler(signal.SIGTERM, front.server.handle, signal.SIGTERM, None)
+        front.gate.renew()
+        terminate()
+        await asyncio.sleep(0.05)
+        assert (front.began, front.server.got) == (1, 0)
+        front.gate.finished(front.keeper)
+        await asyncio.sleep(0.05)
+        assert front.server.got == 1
 
-    with asyncio.Runner(loop_factory=factory) as runner:
-        assert runner.run(install()) == (False, True)
+    on(asyncio.new_event_loop, play)
+
+
+def test_an_open_gate_is_not_renewed() -> None:
+    """Nothing is touched then; nor in another thread, where it can't be."""
+    front = Front()
+    front.gate.renew()
+    assert signal.getsignal(signal.SIGTERM) == front.server.handle
+    front.close()
+
+    async def play() -> None:
+        server = LoopServer()
+        await asyncio.to_thread(server.gate.renew)
+        server.gate.leave(server.keeper)
+
+    on(asyncio.new_event_loop, play)
+
+
+def test_where_nobody_handles_it_another_signal_may_stand_in() -> None:
+    """Hypercorn's -w 0 on trio ends by SIGINT, and as process 1 it would ignore SIGTERM."""
+    front = Front()
+    got: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: got.append(number))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        assert front.gate.close(front.keeper, signal.SIGINT) is None
+        terminate()
+        assert (front.began, got) == (1, [])
+        front.gate.finished(front.keeper)
+        assert got == [signal.SIGINT]
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_gate_that_another_thread_opens_hands_the_signal_over() -> None:
+    """The life of a WSGI app is in a thread of its own."""
+    front = Front()
+    front.close()
+    terminate()
+    in_a_thread(lambda: front.gate.finished(front.keeper))
+    for _ in range(1000):
+        if front.server.got:
+            break
+        time.sleep(0.001)
+    assert (front.began, front.server.got) == (1, 1)
+
+
+def test_what_another_thread_opens_stands_in_too() -> None:
+    """The signal that comes instead comes then as well."""
+    front = Front()
+    got: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: got.append(number))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        front.gate.close(front.keeper, signal.SIGINT)
+        in_a_thread(lambda: front.gate.leave(front.keeper))
+        terminate()
+        assert got == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_closing_twice_is_harmless() -> None:
+    """A keeper is there or not."""
+    front = Front()
+    front.close()
+    assert front.close() is None
+    terminate()
+    front.gate.finished(front.keeper)
+    assert (front.began, front.server.got) == (1, 1)
 
 
 def test_a_platform_that_does_not_fork_needs_no_hook(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +384,7 @@ def test_a_platform_that_does_not_fork_needs_no_hook(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr(os, "register_at_fork")
     _signals._hook_into_fork.cache_clear()
     front = Front()
-    assert front.close()
+    assert front.close() is None
     monkeypatch.undo()
     _signals._hook_into_fork.cache_clear()
 
@@ -203,7 +401,7 @@ def in_a_thread(function: Callable[[], object]) -> object:
 def test_only_the_main_thread_can_close_the_gate() -> None:
     """An app in another thread is not refused, its SIGTERM is left alone."""
     front = Front()
-    assert in_a_thread(front.close) is False
+    assert in_a_thread(front.close) == "not in the main thread"
     assert signal.getsignal(signal.SIGTERM) == front.server.handle
 
 
@@ -271,10 +469,25 @@ def test_what_a_forked_child_does() -> None:
     assert signal.getsignal(signal.SIGTERM) == front.server.handle
 
 
+@beside_threads
+def test_a_forked_child_has_the_loops_handler_and_descriptor() -> None:
+    """As without healthkit; nothing of the gate's is left, and the parent's stays."""
+
+    async def play() -> None:
+        server = LoopServer(GATE)
+        assert in_a_child(lambda: server.installed() == server.before and not GATE.closed)
+        assert GATE.closed
+        assert server.installed() != server.before
+        GATE.leave(server.keeper)
+        assert server.installed() == server.before
+
+    on(asyncio.new_event_loop, play)
+
+
 def test_a_gate_may_have_several_keepers() -> None:
     """An app and one mounted in it: both drain at once, the last to finish opens the gate."""
     front = Front()
-    inner = Keeper(front.begin)
+    inner = Keeper(front.begin, front.wake)
     front.close()
     front.gate.close(inner)
     terminate()
@@ -288,7 +501,7 @@ def test_a_gate_may_have_several_keepers() -> None:
 def test_one_who_leaves_does_not_hold_up_the_others() -> None:
     """The gate opens when those who are left are done."""
     front = Front()
-    inner = Keeper(front.begin)
+    inner = Keeper(front.begin, front.wake)
     front.close()
     front.gate.close(inner)
     terminate()
@@ -302,7 +515,7 @@ def test_a_stranger_can_leave_without_harm() -> None:
     front = Front()
     front.close()
     keepers = front.gate._keepers
-    front.gate.leave(Keeper(front.begin))
+    front.gate.leave(Keeper(front.begin, front.wake))
     assert front.gate._keepers is keepers
     assert repr(front.gate) == "<Gate closed>"
     terminate()
@@ -312,7 +525,7 @@ def test_a_stranger_can_leave_without_harm() -> None:
 def test_one_who_comes_while_the_gate_is_held_drains_too() -> None:
     """And holds up nobody."""
     front = Front()
-    late = Keeper(front.begin)
+    late = Keeper(front.begin, front.wake)
     front.close()
     terminate()
     front.gate.close(late)
@@ -324,7 +537,7 @@ def test_one_who_comes_while_the_gate_is_held_drains_too() -> None:
 def test_everybody_learns_of_the_hurry() -> None:
     """A later signal is for all; the next closing knows nothing of it."""
     front = Front()
-    inner = Keeper(front.begin)
+    inner = Keeper(front.begin, front.wake)
     front.close()
     front.gate.close(inner)
     terminate()
@@ -342,7 +555,7 @@ def test_a_gate_can_be_closed_again_above_a_chained_handler() -> None:
     assert callable(below)
     signal.signal(signal.SIGTERM, partial(below))
     front.gate.leave(front.keeper)
-    again = Keeper(front.begin)
+    again = Keeper(front.begin, front.wake)
     front.gate.close(again)
     terminate()
     assert (front.began, front.server.got) == (1, 0)
@@ -355,7 +568,7 @@ def test_any_callable_may_be_the_servers_handler() -> None:
     front = Front()
     got: SimpleQueue[int] = SimpleQueue()
     signal.signal(signal.SIGTERM, got.put)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # it takes two
-    assert front.close()
+    assert front.close() is None
     terminate()
     front.gate.finished(front.keeper)
     assert got.get_nowait() == signal.SIGTERM

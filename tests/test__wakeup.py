@@ -1,0 +1,196 @@
+"""Our own descriptor in place of the loop's: what passes, what is held back, what is put back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import pytest
+
+from healthkit._wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TERM = bytes([signal.SIGTERM])
+
+
+class Place:
+    """A loop's descriptor where the interpreter writes, and what is read from it."""
+
+    def __init__(self) -> None:
+        self._reader, self.writer = socket.socketpair()
+        self.writer.setblocking(False)  # noqa: FBT003  # the socket's own
+        self._reader.settimeout(5)
+        self.held: SimpleQueue[str] = SimpleQueue()
+        signal.set_wakeup_fd(self.number)
+
+    @property
+    def number(self) -> int:
+        """The descriptor."""
+        return self.writer.fileno()
+
+    def heard(self) -> bytes:
+        """Return the next byte."""
+        return self._reader.recv(1)
+
+    def interpose(self) -> Wakeup:
+        """Take its place."""
+        return Wakeup(lambda: self.held.put("held"))
+
+    def close(self) -> None:
+        """Be gone."""
+        self._reader.close()
+        self.writer.close()
+
+
+def installed() -> int:
+    """Return the present descriptor."""
+    found = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(found)
+    return found
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """Return a loop's descriptor. Everything is put back."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    before = signal.set_wakeup_fd(-1)
+    for number in handlers:
+        signal.signal(number, lambda *_: None)
+    found = Place()
+    yield found
+    signal.set_wakeup_fd(before)
+    found.close()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_sigterm_is_held_back_and_others_pass(place: Place) -> None:
+    """In their order, whatever the main thread is doing."""
+    wakeup = place.interpose()
+    assert repr(wakeup) == f"<Wakeup {installed()} before {place.number}>"
+    signal.raise_signal(signal.SIGTERM)
+    assert place.held.get(timeout=5)
+    signal.raise_signal(signal.SIGUSR1)
+    assert place.heard() == bytes([signal.SIGUSR1])
+    wakeup.remove()
+    assert installed() == place.number
+    signal.raise_signal(signal.SIGTERM)
+    assert place.heard() == TERM
+
+
+def test_it_can_be_told_to_let_pass(place: Place) -> None:
+    """Where it can't be removed: in another thread."""
+    wakeup = place.interpose()
+    thread = threading.Thread(target=wakeup.let_pass)
+    thread.start()
+    thread.join()
+    signal.raise_signal(signal.SIGTERM)
+    assert place.heard() == TERM
+    assert place.held.empty()
+    wakeup.remove()
+
+
+def test_what_somebody_has_put_there_since_stays(place: Place) -> None:
+    """It is not ours to take away."""
+    wakeup = place.interpose()
+    other = Place()
+    wakeup.remove()
+    assert installed() == other.number
+    other.close()
+
+
+def test_renewing_takes_the_place_of_what_came_since(place: Place) -> None:
+    """Bytes go to the new one from then on."""
+    wakeup = place.interpose()
+    other = Place()
+    for _ in range(2):
+        wakeup.renew()
+    signal.raise_signal(signal.SIGUSR1)
+    assert other.heard() == bytes([signal.SIGUSR1])
+    wakeup.remove()
+    assert installed() == other.number
+    signal.set_wakeup_fd(-1)
+    other.close()
+
+
+def test_a_descriptor_that_was_closed_is_not_put_back(place: Place) -> None:
+    """Its number may be a file by now."""
+    wakeup = place.interpose()
+    number = place.number
+    place.close()
+    file = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(file, number)
+    wakeup.remove()
+    assert installed() == -1
+    os.close(number)
+    if file != number:
+        os.close(file)
+    # And where the number is nobody's.
+    again = Place()
+    wakeup = again.interpose()
+    again.close()
+    wakeup.remove()
+    assert installed() == -1
+
+
+def test_a_loop_that_is_full_loses_nothing_that_counts(place: Place) -> None:
+    """It is awake anyway; nothing is raised in the thread."""
+    wakeup = place.interpose()
+    while True:
+        try:
+            place.writer.send(b"x" * 4096)
+        except BlockingIOError:
+            break
+    signal.raise_signal(signal.SIGUSR1)
+    signal.raise_signal(signal.SIGTERM)
+    assert place.held.get(timeout=5)
+    wakeup.remove()
+
+
+def test_without_a_loops_descriptor_nothing_is_passed_on(place: Place) -> None:
+    """There may be none; then none is put back."""
+    signal.set_wakeup_fd(-1)
+    wakeup = place.interpose()
+    signal.raise_signal(signal.SIGUSR1)
+    signal.raise_signal(signal.SIGTERM)
+    assert place.held.get(timeout=5)
+    wakeup.remove()
+    assert installed() == -1
+
+
+def test_another_thread_can_take_no_place(place: Place) -> None:
+    """The interpreter refuses it, and nothing is left behind."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    raised: list[BaseException] = []
+
+    def take() -> None:
+        try:
+            place.interpose()
+        except ValueError as exc:
+            raised.append(exc)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    assert len(raised) == 1
+    assert installed() == place.number
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_in_a_forked_child_everything_is_closed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread is not there to do it; here it never began."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr("healthkit._wakeup.Thread.start", lambda _thread: None)
+    wakeup = place.interpose()
+    wakeup.forget()
+    assert installed() == place.number
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
