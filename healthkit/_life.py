@@ -10,6 +10,7 @@ beside the app's lifespan, not inside it: the server sees the app's own exceptio
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -28,6 +29,7 @@ from healthkit.errors import ConfigError
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from healthkit._pod import Pod
     from healthkit._settings import Settings
@@ -132,6 +134,10 @@ class Life:
     def pod(self) -> Pod | None:
         """Say how things stand with the pod; None if this worker is in none. In any thread."""
         return None if self._workers is None else self._workers.pod()
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Know at once what the other workers have in flight, as long as this lasts. Any thread."""
+        return nullcontext() if self._workers is None else self._workers.watched()
 
     def pod_report(self) -> Report:
         """Say how things stand with the pod, or with this worker if it is alone. In any thread."""
