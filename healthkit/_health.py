@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from healthkit._desk import Desk
     from healthkit._metrics import MetricsDesk
+    from healthkit._prestop import PreStopDesk
     from healthkit._registry import Registry
     from healthkit._settings import Settings
     from healthkit._workers import Workers
@@ -76,6 +77,12 @@ class Health(Registrar):
         workers: with how many workers the pod begins, 1 to 1,000: as many must be ready before it
             is. After that, one is enough. None is ``WEB_CONCURRENCY`` if that is set, else all that
             have joined. Only with `state_dir`.
+        prestop_path: where a GET drains the whole pod, for a ``preStop.httpGet`` hook: the answer
+            is held until it is drained. None is ``/prestop`` if there is a token. Without a token
+            there is no such path.
+        prestop_token: what the hook must send, as ``Authorization: Bearer <token>``: 16 to 200
+            printable ASCII characters without spaces. To anybody else the path does not exist. It
+            is never logged. None is no drain over HTTP.
         metrics_registry: a registry whose metrics are served there too. None is healthkit's alone.
             It is only read: nothing is registered in it. It is collected on the event loop, as by
             prometheus_client's own ASGI app: a collector that blocks holds up everything.
@@ -116,6 +123,8 @@ class Health(Registrar):
         workers: int | None = None,
         websocket_close_code: int = 1012,
         stream_jitter: float = 1.0,
+        prestop_path: str | None = None,
+        prestop_token: str | None = None,
         metrics_registry: Collector | None = None,
         long_lived: Callable[[Scope], bool | None] | None = None,
         show_reasons: Callable[[Scope], bool] | None = None,
@@ -135,6 +144,8 @@ class Health(Registrar):
                 "workers": workers,
                 "websocket_close_code": websocket_close_code,
                 "stream_jitter": stream_jitter,
+                "prestop_path": prestop_path,
+                "prestop_token": prestop_token,
             },
             os.environ,
             rule_of(_of_scope("long_lived", long_lived, "True, False or None for the rule")),
@@ -277,6 +288,16 @@ class Health(Registrar):
             desks[self.metrics_path] = self._metrics_desk()
         return desks
 
+    @property
+    def prestop_desks(self) -> Mapping[str, PreStopDesk]:
+        """What drains the pod at which path, if anything does. Made anew each time: ask once."""
+        path, token = self._settings.prestop_path, self._settings.prestop_token
+        if path is None or token is None:
+            return {}
+        from healthkit._prestop import PreStopDesk  # noqa: PLC0415  # only some apps pay for it
+
+        return {path: PreStopDesk(token, self._settings, self._life_to_drain)}
+
     def begin(self, scope: Scope) -> Life | None:
         """Begin a life for a lifespan; None if another lifespan's life is under way."""
         if self._lifespan_is_open and self.life.running:
@@ -296,6 +317,10 @@ class Health(Registrar):
         life = self._begin(scope, by_lifespan=False)
         life.guard()
         life.app_started({})
+
+    def _life_to_drain(self) -> Life:
+        self.begin_without_lifespan({})
+        return self.life
 
     def _metrics_desk(self) -> MetricsDesk:
         from healthkit._metrics import Metrics, MetricsDesk  # noqa: PLC0415  # see its docstring

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
@@ -31,6 +32,7 @@ from healthkit.errors import ConfigError
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from starlette.types import Receive, Send
 
@@ -152,6 +154,10 @@ class Life:
     def pod(self) -> Pod | None:
         """Say how things stand with the pod; None if this worker is in none. In any thread."""
         return None if self._workers is None else self._workers.pod()
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Know at once what the other workers have in flight, as long as this lasts. Any thread."""
+        return nullcontext() if self._workers is None else self._workers.watched()
 
     def pod_report(self) -> Report:
         """Say how things stand with the pod, or with this worker if it is alone. In any thread."""

@@ -12,7 +12,7 @@ import difflib
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
@@ -78,6 +78,13 @@ PRESETS: Final[Mapping[str, Mapping[Probe, str | None]]] = {
 #: Whoever asks here asks for liveness; no other probe may answer (see `_path_table`).
 LIVENESS_PATH: Final = "/livez"
 
+#: Where the pod is drained over HTTP, unless the settings say otherwise.
+PRESTOP_PATH: Final = "/prestop"
+
+#: What an empty variable says of `prestop_path`, and what it makes of it: off, token or not.
+_EMPTY: Final = object()
+_OFF: Final = "off"  # which is no path
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -98,6 +105,9 @@ class Settings:
     #: What a drain closes WebSockets with, and over how long it spreads the ends of streams.
     websocket_close_code: int
     stream_jitter: float
+    #: Where the pod is drained over HTTP, by whoever has the token; None, both: nowhere.
+    prestop_path: str | None
+    prestop_token: str | None = field(repr=False)
     #: What is to be logged once at the first start: level and line.
     notes: tuple[tuple[int, str], ...]
     #: Tells a long-lived stream by its scope.
@@ -146,8 +156,16 @@ def _close_code(what: str, value: object) -> int:
     return code
 
 
-def _metrics_path(what: str, value: object) -> str | None:
+def _maybe_path(what: str, value: object) -> str | None:
     return None if value is None else _path(what, value)
+
+
+def _prestop_path(what: str, value: object) -> str | None:
+    return _OFF if value is _EMPTY else _maybe_path(what, value)
+
+
+def _prestop_token(what: str, value: object) -> str | None:
+    return None if value is None else _validate.secret(what, value)
 
 
 def _path_table(what: str, value: object) -> Mapping[str, Probe]:
@@ -220,13 +238,19 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "reject_while_starting": _FLAG,
     "retry_after": _SECONDS_TO_RETRY,
     # An empty variable switches the metrics off.
-    "metrics_path": _Kind(lambda text: text or None, _metrics_path),
+    "metrics_path": _Kind(lambda text: text or None, _maybe_path),
     # An empty variable: every worker speaks for itself.
     "state_dir": _Kind(lambda text: text or None, _state_dir),
     "workers": _Kind(_number, _workers),
     "websocket_close_code": _Kind(_number, _close_code),
     "stream_jitter": _SECONDS,
+    # An empty variable, either of them, switches the drain over HTTP off.
+    "prestop_path": _Kind(lambda text: text or _EMPTY, _prestop_path),
+    "prestop_token": _Kind(lambda text: text or None, _prestop_token),
 }
+
+#: What nobody may read anywhere.
+_SECRET: Final = frozenset({"prestop_token"})
 
 
 def read(
@@ -256,10 +280,10 @@ def read(
         text = environ.get(variable)
         if text is not None:
             checked[name] = kind.check(variable, kind.from_text(text))
-            notes.append((logging.INFO, f"{variable}={text!r} is set and wins over the code"))
-    said_by = PREFIX + "METRICS_PATH" if PREFIX + "METRICS_PATH" in environ else "metrics_path"
-    paths = cast("Mapping[str, Probe]", checked["paths"])
-    _refuse_shadowing(said_by, checked["metrics_path"], paths)
+            said = variable if name in _SECRET else f"{variable}={text!r}"
+            notes.append((logging.INFO, f"{said} is set and wins over the code"))
+    notes += _prestop(checked)
+    _refuse_shadowing(checked, environ)
     notes += _unknown(environ)
     notes += _expect(checked, environ)
     settings = Settings(notes=(), is_stream=is_stream, **checked)  # type: ignore[arg-type]  # _KINDS checked each type
@@ -284,13 +308,35 @@ def _expect(checked: dict[str, object], environ: Mapping[str, str]) -> list[tupl
     return [(logging.INFO, f"{WEB_CONCURRENCY}={text!r}: the pod begins with that many workers")]
 
 
-def _refuse_shadowing(what: str, metrics_path: object, paths: Mapping[str, Probe]) -> None:
-    """Refuse a path for the metrics that a probe has, or that asks for liveness below a root."""
-    if isinstance(metrics_path, str):
-        taken = paths.get(metrics_path)
-        if taken is not None or metrics_path.endswith(LIVENESS_PATH):
-            expected = f"a path of its own, not that of the {taken or Probe.LIVE} probe"
-            raise _validate.refuse(what, metrics_path, expected)
+def _prestop(checked: dict[str, object]) -> list[tuple[int, str]]:
+    """Find out where the pod is drained over HTTP; return what there is to say about it."""
+    path, token = checked["prestop_path"], checked["prestop_token"]
+    if path == _OFF or token is None:
+        checked["prestop_path"] = checked["prestop_token"] = None
+    elif path is None:
+        checked["prestop_path"] = PRESTOP_PATH
+    if token is not None or path in {None, _OFF}:
+        return []
+    line = f"prestop_path={path!r} without prestop_token: the drain over HTTP is off; set both"
+    return [(logging.WARNING, line)]
+
+
+def _refuse_shadowing(checked: Mapping[str, object], environ: Mapping[str, str]) -> None:
+    """Refuse a path that a probe, or another endpoint, has or that asks for liveness below a root.
+
+    Whoever asks there would get an answer to another question.
+    """
+    paths = cast("Mapping[str, Probe]", checked["paths"])
+    taken = {path: f"the {probe} probe" for path, probe in paths.items()}
+    for name, owner in (("metrics_path", "the metrics"), ("prestop_path", "the drain")):
+        path = checked[name]
+        if not isinstance(path, str):
+            continue
+        if path in taken or path.endswith(LIVENESS_PATH):
+            said_by = PREFIX + name.upper() if PREFIX + name.upper() in environ else name
+            expected = f"a path of its own, not that of {taken.get(path, 'the live probe')}"
+            raise _validate.refuse(said_by, path, expected)
+        taken[path] = owner
 
 
 def _unknown(environ: Mapping[str, str]) -> list[tuple[int, str]]:

@@ -21,6 +21,10 @@ SHOWN: Final = 100
 #: no secret can be part of a name.
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}")
 
+#: How long a secret may be, in characters: shorter ones can be guessed, longer ones are a slip.
+SHORTEST_SECRET: Final = 16
+LONGEST_SECRET: Final = 200
+
 
 def refuse(what: str, found: object, expected: str) -> ConfigError:
     """Make the error for `what`, which was `found` and should have been as `expected`."""
@@ -125,4 +129,22 @@ def name(what: str, value: object) -> str:
         position = good.end() if good else 0
         message = f"{what} is no name at character {position + 1} of {len(value)}: expected "
         raise ConfigError(message + expected)
+    return value
+
+
+def secret(what: str, value: object) -> str:
+    """Return `value` if it can be a secret in a header.
+
+    The message shows nothing of the value, whatever it is: it may be the secret with a slip in it.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    expected = f"{SHORTEST_SECRET} to {LONGEST_SECRET} printable ASCII characters without spaces"
+    if not isinstance(value, str):
+        raise ConfigError(f"{what} is of type {type(value).__name__}: expected {expected}")
+    if not SHORTEST_SECRET <= len(value) <= LONGEST_SECRET:
+        raise ConfigError(f"{what} has {len(value)} characters: expected {expected}")
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigError(f"{what} has other characters than it may: expected {expected}")
     return value

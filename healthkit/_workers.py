@@ -9,6 +9,7 @@ Without a state directory none of this exists, and a life speaks for itself.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -23,7 +24,7 @@ from healthkit._place import Note
 from healthkit._state_dir import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from healthkit._clerk import Clerking
     from healthkit._loop import Loop
@@ -142,6 +143,8 @@ class Workers:
         #: Set when there is something to write down.
         self._wake = anyio.Event()
         self._awake = False
+        #: Those who wait for what the others have in flight, an object for each.
+        self._watchers: dict[object, None] = {}
         #: Set when the others were looked at for the first time.
         self._seen = anyio.Event()
         #: Set when the record is gone.
@@ -198,6 +201,20 @@ class Workers:
             self._awake = True
             self._loop.soon(self._wake.set)
 
+    @contextlib.contextmanager
+    def watched(self) -> Generator[None]:
+        """Look at the others often, for as long as this lasts: what is in flight there is no news.
+
+        Safe in any thread.
+        """
+        token = object()
+        self._watchers[token] = None
+        self.changed()
+        try:
+            yield
+        finally:
+            del self._watchers[token]
+
     def pod(self) -> Pod | None:
         """Judge the pod; None if this worker is in none. Safe in any thread."""
         worker = self._worker
@@ -212,6 +229,7 @@ class Workers:
         """
         written = looked = -math.inf
         last: tuple[Facts, Mapping[Probe, tuple[bool, str]]] | None = None
+        said: Facts | None = None
         while True:
             self._awake = False
             self._wake = anyio.Event()
@@ -219,21 +237,26 @@ class Workers:
             pod = self._heed(worker)
             facts, says = pod.members[0].facts, self._says(pod)
             # A timer may be early by what a float can't say.
-            look = (facts, says) != last or now - looked >= CALM - EARLY
-            if look or now - written >= self._pace(facts) - EARLY:
-                last, written = (facts, says), now
+            every = HURRIED if self._watchers else CALM
+            look = (facts, says) != last or now - looked >= every - EARLY
+            if look or now - written >= self._pace(facts, said or facts) - EARLY:
+                last, said, written = (facts, says), facts, now
                 looked = now if look else looked
                 self._clerk.post(Note(facts, self._details(worker, pod), says, look=look))
-            with anyio.move_on_after(min(looked + CALM, written + self._pace(facts)) - now):
+            due = min(looked + every, written + self._pace(facts, said or facts))
+            with anyio.move_on_after(due - now):
                 await self._wake.wait()
                 await anyio.sleep(max(0.0, now + HURRIED - anyio.current_time()))
 
-    def _pace(self, facts: Facts) -> float:
-        """Return how often the record is written: often while a drain may wait for what it says."""
+    def _pace(self, facts: Facts, written: Facts) -> float:
+        """Return how often the record is written: often while a drain may wait for what it says.
+
+        Once more when nothing is in flight any longer: that is what it waits for.
+        """
         if facts.told is None or self._loop is None:
             return CALM
         just_told = self._loop.now() < facts.told + facts.drain_delay + SETTLED_AFTER
-        busy = facts.requests or facts.streams or facts.holds
+        busy = any(one.requests or one.streams or one.holds for one in (facts, written))
         return HURRIED if just_told or busy else CALM
 
     def _heard(self, worker: Worker) -> None:

@@ -17,11 +17,13 @@ import logging
 from typing import TYPE_CHECKING, Final, NoReturn, final
 
 from healthkit import _validate
+from healthkit._desk import Desk
 from healthkit._drain import Detour
 from healthkit._endings import Outgoing
 from healthkit._health import Health
 from healthkit._log import logger
 from healthkit._model import Probe
+from healthkit._render import Answer
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from healthkit._drain import Flight
     from healthkit._endings import Conversation
     from healthkit._life import Life
-    from healthkit._render import Answer
+    from healthkit._prestop import PreStopDesk
 
 _CLOSE: Final = (b"connection", b"close")
 
@@ -60,7 +62,7 @@ class HealthMiddleware:
         self._app = app
         self._health = health
         self._answering = health.answering
-        self._desks = dict(health.desks)
+        self._desks: dict[str, Desk | PreStopDesk] = {**health.desks, **health.prestop_desks}
         self._live = health.answering.desks[Probe.LIVE]
         self._live_path = next((p for p, probe in health.paths.items() if probe is Probe.LIVE), "")
         self._mark = _common(self._desks)
@@ -107,7 +109,7 @@ class HealthMiddleware:
             else:
                 special = self._below in path or bool(scope.get("root_path"))
             if special and (answer := self._answer(scope)) is not None:
-                await self._reply(answer, scope, send)
+                await self._reply(answer, scope, receive, send)
                 return
         flight = self._health.life.flight
         if flight.detour is not None or flight.calls.setdefault(send, scope) is not scope:
@@ -126,21 +128,31 @@ class HealthMiddleware:
             if flight.landing is not None:
                 flight.left()
 
-    async def _reply(self, answer: Answer, scope: Scope, send: Send) -> None:
+    async def _reply(
+        self, answer: Answer | PreStopDesk, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Send `answer` in fresh objects: what an outer middleware does to them ends with them."""
+        if not isinstance(answer, Answer):
+            await answer.hold(receive, lambda held: self._reply(held, scope, receive, send))
+            return
         headers = [*answer.headers, _CLOSE] if self._closes(scope) else [*answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
 
-    def _answer(self, scope: Scope) -> Answer | None:
-        """Answer a probe, with or without the root path; None if it is the app's to answer."""
+    def _answer(self, scope: Scope) -> Answer | PreStopDesk | None:
+        """Answer a probe, with or without the root path; None if it is the app's to answer.
+
+        The desk itself is returned if its answer takes until the pod is drained.
+        """
         path = scope["path"]
         if path not in self._desks and not path.startswith(self._below):
             path = path.removeprefix(scope.get("root_path", "").rstrip("/"))
         desk = self._desks.get(path)
         if desk is None and not path.startswith(self._below):
             return None
+        if desk is not None and not isinstance(desk, Desk):
+            return desk.refusal(scope) or desk
         self._health.begin_without_lifespan(scope)
         if desk is None:
             return self._answering.component(path.removeprefix(self._below), scope)
@@ -151,7 +163,7 @@ class HealthMiddleware:
         self._health.begin_without_lifespan(scope)
         flight = self._health.life.flight
         if flight.detour is Detour.REJECT:
-            await self._reply(self._answering.plain(Probe.STARTUP), scope, send)
+            await self._reply(self._answering.plain(Probe.STARTUP), scope, receive, send)
             return
         outgoing = Outgoing(send, closes=self._closes(scope))
         await self._in_flight(flight, scope, receive, outgoing)

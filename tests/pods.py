@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,12 @@ STARTING = replace(WARMING, phase=Phase.STARTING, started=False)
 ENDING = replace(READY, phase=Phase.DRAINING, ready=False)
 
 
-def a_peer(facts: Facts, details: Details | None = None, *, fresh: bool = True) -> Peer:
-    """Make another worker's record, as it is read."""
-    body = body_of(facts, details or Details(), dict.fromkeys(Probe, (True, "ok")), 0)
+def a_peer(
+    facts: Facts, details: Details | None = None, *, fresh: bool = True, written: float = 0.0
+) -> Peer:
+    """Make another worker's record, as it is read, that was written at that moment."""
+    says = dict.fromkeys(Probe, (True, "ok"))
+    body = body_of(facts, details or Details(), says, int(written * 1e9))
     return Peer(f"worker-{facts.pid}", facts, fresh, body)
 
 
@@ -43,6 +47,8 @@ class Board:
     )
     #: How often each worker has written.
     posts: dict[int, int] = field(default_factory=dict["int", "int"])
+    #: When each has written last, on the loop's clock.
+    written: dict[int, float] = field(default_factory=dict["int", "float"])
     #: What somebody outside asks for.
     told: float | None = None
     settled: bool = False
@@ -64,7 +70,12 @@ class Board:
     def view(self, but: int) -> View:
         """Return what a worker sees of the others."""
         peers = [
-            a_peer(replace(note.facts, pid=number), note.details, fresh=number not in self.stale)
+            a_peer(
+                replace(note.facts, pid=number),
+                note.details,
+                fresh=number not in self.stale,
+                written=self.written[number],
+            )
             for number, note in sorted(self.notes.items())
             if number != but
         ]
@@ -103,6 +114,7 @@ class BoardClerk:
                 note, facts=replace(note.facts, pid=self.number)
             )
             self.board.posts[self.number] += 1
+            self.board.written[self.number] = asyncio.get_running_loop().time()
             self.board.settled = self.board.settled or note.facts.pod_ready
             if not self.board.by_hand:
                 self.board.deliver()

@@ -32,6 +32,8 @@ DEFAULTS: dict[str, object] = {
     "workers": None,
     "websocket_close_code": 1012,
     "stream_jitter": 1.0,
+    "prestop_path": None,
+    "prestop_token": None,
 }
 
 #: What is neither a number nor a word nor a path.
@@ -434,6 +436,153 @@ def test_the_metrics_have_a_path_or_none(
 ) -> None:
     """An empty variable switches them off."""
     assert _read(environ, metrics_path=code).metrics_path == expected
+
+
+# -- the drain over HTTP ---------------------------------------------------------------------------
+
+TOKEN = "correct-horse-battery"  # noqa: S105  # the one to look for
+
+
+@pytest.mark.parametrize(
+    ("code", "environ", "path"),
+    [
+        pytest.param({}, {}, None, id="off"),
+        pytest.param({"prestop_token": TOKEN}, {}, "/prestop", id="a token is enough"),
+        pytest.param({"prestop_token": TOKEN, "prestop_path": "/d"}, {}, "/d", id="both"),
+        pytest.param({"prestop_path": "/d"}, {}, None, id="a path alone"),
+        pytest.param(
+            {"prestop_path": "/d"}, {"HEALTHKIT_PRESTOP_TOKEN": TOKEN}, "/d", id="one of each"
+        ),
+        pytest.param(
+            {"prestop_token": "another-horse-battery"},
+            {"HEALTHKIT_PRESTOP_TOKEN": TOKEN, "HEALTHKIT_PRESTOP_PATH": "/e"},
+            "/e",
+            id="variables win",
+        ),
+        pytest.param(
+            {"prestop_token": TOKEN}, {"HEALTHKIT_PRESTOP_TOKEN": ""}, None, id="no token: off"
+        ),
+        pytest.param(
+            {"prestop_token": TOKEN, "prestop_path": "/d"},
+            {"HEALTHKIT_PRESTOP_PATH": ""},
+            None,
+            id="no path: off",
+        ),
+    ],
+)
+def test_the_drain_over_http_takes_a_token(
+    code: dict[str, object], environ: dict[str, str], path: str | None
+) -> None:
+    """Without one there is none; an empty variable switches it off."""
+    found = _read(environ, **code)
+    assert (found.prestop_path, found.prestop_token) == (path, None if path is None else TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("code", "environ", "lines"),
+    [
+        ({}, {}, []),
+        ({"prestop_token": TOKEN}, {}, []),
+        ({"prestop_path": "/d"}, {}, ["prestop_path='/d' without prestop_token: "]),
+        (
+            {"prestop_path": "/d", "prestop_token": TOKEN},
+            {"HEALTHKIT_PRESTOP_TOKEN": ""},
+            ["prestop_path='/d' without prestop_token: "],
+        ),
+        ({"prestop_path": "/d"}, {"HEALTHKIT_PRESTOP_PATH": ""}, []),
+    ],
+)
+def test_a_path_without_a_token_is_warned_about(
+    code: dict[str, object], environ: dict[str, str], lines: list[str]
+) -> None:
+    """Once; whoever switches it off by the path knows what he does."""
+    end = "the drain over HTTP is off; set both"
+    assert _lines(_read(environ, **code), logging.WARNING) == [line + end for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("hunter2-hunter2", "has 15 characters"),
+        ("hunter2" * 29, "has 203 characters"),
+        ("hunter2" * 3 + " x", "has other characters than it may"),
+        ("hunter2" * 3 + "\n", "has other characters than it may"),
+        ("hunter2" * 3 + "\x7f", "has other characters than it may"),
+        ("hunter2" * 3 + "\u00e9", "has other characters than it may"),
+        ("hunter2" * 3 + "\ud800", "has other characters than it may"),
+        (b"hunter2" * 3, "is of type bytes"),
+        (["hunter2"] * 16, "is of type list"),
+        (4711, "is of type int"),
+        (False, "is of type bool"),
+    ],
+)
+def test_a_wrong_token_is_refused_without_showing_it(value: object, found: str) -> None:
+    """It may be the right one with a slip in it. Not even in what led to the error."""
+    expected = "expected 16 to 200 printable ASCII characters without spaces"
+    cases: list[tuple[str, dict[str, str], dict[str, object]]]
+    cases = [("prestop_token", {}, {"prestop_token": value})]
+    if isinstance(value, str):
+        cases.append(("HEALTHKIT_PRESTOP_TOKEN", {"HEALTHKIT_PRESTOP_TOKEN": value}, {}))
+    for name, environ, code in cases:
+        with pytest.raises(ConfigError) as caught:
+            _read(environ, **code)
+        assert str(caught.value) == f"{name} {found}: {expected}"
+        assert caught.value.__context__ is None
+
+
+def test_an_empty_token_in_code_is_refused() -> None:
+    """Nobody means that; a variable that is empty is another matter."""
+    with pytest.raises(ConfigError, match="^prestop_token has 0 characters: "):
+        _read(prestop_token="")
+
+
+@pytest.mark.parametrize("token", ["x" * 16, "~" * 200, "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}"])
+def test_a_token_is_what_can_stand_in_a_header(token: str) -> None:
+    """16 to 200 characters."""
+    assert _read(prestop_token=token).prestop_token == token
+
+
+def test_the_token_is_not_logged_nor_in_the_repr() -> None:
+    """That a variable wins over the code is said, and not what it is."""
+    found = _read({"HEALTHKIT_PRESTOP_TOKEN": TOKEN, "HEALTHKIT_PRESTOP_PATH": "/d"})
+    assert [line for line in _lines(found, logging.INFO) if "TOKEN" in line] == [
+        "HEALTHKIT_PRESTOP_TOKEN is set and wins over the code"
+    ]
+    assert TOKEN not in repr(found)
+    assert "/d" in repr(found)
+
+
+@pytest.mark.parametrize("value", ["", "prestop", "/pre stop", "/x?y", 5, b"/x", object()])
+def test_what_is_no_path_is_refused_there_too(value: object) -> None:
+    """With a token or without; empty only as a variable."""
+    for token in (None, TOKEN):
+        with pytest.raises(ConfigError, match="^prestop_path=.*: expected a path such as"):
+            _read(prestop_path=value, prestop_token=token)
+
+
+@pytest.mark.parametrize(
+    ("code", "environ", "line"),
+    [
+        ({"prestop_path": "/readyz"}, {}, "prestop_path='/readyz': {} the ready probe"),
+        ({"prestop_path": "/livez"}, {}, "prestop_path='/livez': {} the live probe"),
+        ({"prestop_path": "/x/livez"}, {}, "prestop_path='/x/livez': {} the live probe"),
+        ({"paths": {"health": "/prestop"}}, {}, "prestop_path='/prestop': {} the health probe"),
+        ({"metrics_path": "/prestop"}, {}, "prestop_path='/prestop': {} the metrics"),
+        (
+            {"metrics_path": "/m"},
+            {"HEALTHKIT_PRESTOP_PATH": "/m"},
+            "HEALTHKIT_PRESTOP_PATH='/m': {} the metrics",
+        ),
+    ],
+)
+def test_the_drain_has_a_path_of_its_own(
+    code: dict[str, object], environ: dict[str, str], line: str
+) -> None:
+    """Else a probe would not be answered; one that is off is in nobody's way."""
+    expected = line.format("expected a path of its own, not that of")
+    with pytest.raises(ConfigError, match=f"^{re.escape(expected)}$"):
+        _read(environ, prestop_token=TOKEN, **code)
+    assert _read(environ, **code).prestop_path is None
 
 
 # -- several workers -------------------------------------------------------------------------------

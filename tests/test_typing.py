@@ -25,6 +25,7 @@ FOR_THE_DOORS = {
     "life",
     "metrics_path",
     "paths",
+    "prestop_desks",
 }
 
 
