@@ -1,4 +1,4 @@
-"""Virtual time for asyncio: when every task waits, the clock jumps to the next deadline.
+"""Virtual time: when every task waits, the clock jumps to the next deadline.
 
 A test that sleeps for an hour takes no time, and one in which everything waits for ever fails at
 once instead of hanging. Sockets and the loop's self-pipe work, real threads do not: their work
@@ -12,6 +12,10 @@ import contextlib
 import selectors
 import time
 from typing import Final
+
+import pytest
+import trio
+import trio.testing
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -54,6 +58,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 #: For the `anyio_backend` fixture.
 VIRTUAL: Final[tuple[str, dict[str, object]]] = ("asyncio", {"loop_factory": VirtualLoop})
 REAL: Final[tuple[str, dict[str, object]]] = ("asyncio", {})
+
+#: trio's own virtual time. Unlike the loop above it waits for ever if everything does.
+VIRTUAL_TRIO: Final[tuple[str, dict[str, object]]] = (
+    "trio",
+    {"clock": trio.testing.MockClock(autojump_threshold=0)},
+)
+REAL_TRIO: Final[tuple[str, dict[str, object]]] = ("trio", {})
+
+#: For tests of what holds on both libraries.
+BOTH: Final = pytest.mark.parametrize(
+    "anyio_backend", [VIRTUAL, VIRTUAL_TRIO], ids=["asyncio", "trio"]
+)
+BOTH_REAL: Final = pytest.mark.parametrize(
+    "anyio_backend", [REAL, REAL_TRIO], ids=["asyncio", "trio"]
+)
 
 
 async def stubbornly(seconds: float) -> None:
