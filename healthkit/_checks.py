@@ -8,6 +8,7 @@ for readiness is not decided here. A probe reads memory.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -138,7 +139,7 @@ class CheckWatch:
         The next run waits for the end of the last one, also when that is long past its timeout:
         runs never pile up.
         """
-        self._tally.begin(current_time())
+        self._begin()
         while True:
             call = calls.start(self.check.function, kind="check", name=self.check.name)
             failure = await call.failure(self.check.timeout)
@@ -154,6 +155,7 @@ class CheckWatch:
 
     async def watch_age(self) -> None:
         """Say so when the last success or failure has become too old, until cancelled."""
+        self._begin()
         while True:
             counted = self._counted
             with anyio.move_on_after(self.fresh_until - current_time()):
@@ -161,6 +163,11 @@ class CheckWatch:
             if not counted.is_set():
                 self._announce(None)
                 await counted.wait()
+
+    def _begin(self) -> None:
+        """Begin to grow old, at the first turn of either task: trio gives them in any order."""
+        if math.isinf(self.fresh_until):
+            self._tally.begin(current_time())
 
     async def _ended(self, call: Call) -> None:
         """Wait for the end of a run that is late; log it only if it keeps the next one waiting."""

@@ -91,9 +91,9 @@ class TrioLoop:
         in a signal handler (trio/_core/_entry_queue.py). As on asyncio, the callback sees the
         context variables of whoever asks for it.
         """
-        call = partial(contextvars.copy_context().run, _contained, callback)
+        context = contextvars.copy_context()
         try:
-            self._token.run_sync_soon(call)
+            self._token.run_sync_soon(lambda: context.run(_contained, callback))
         except trio.RunFinishedError:
             return False
         return True

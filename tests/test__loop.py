@@ -21,14 +21,13 @@ import trio.testing
 from healthkit import ConfigError
 from healthkit._loop import Loop, Tasks, current_time
 from healthkit._loop_trio import TrioTask
-from tests.virtual import BOTH, BOTH_REAL, REAL_TRIO, VIRTUAL_TRIO
+from tests.virtual import BOTH, BOTH_REAL, ON_TRIO, REAL_TRIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from healthkit._loop import Spawned
 
-on_trio = pytest.mark.parametrize("anyio_backend", [VIRTUAL_TRIO], ids=["trio"])
 on_real_trio = pytest.mark.parametrize("anyio_backend", [REAL_TRIO], ids=["trio"])
 
 
@@ -104,7 +103,7 @@ def test_an_open_loop_is_open_for_other_threads(library: str) -> None:
     assert not anyio.run(look, backend=library)
 
 
-@on_trio
+@ON_TRIO
 async def test_a_callback_that_raises_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """It is logged, as asyncio does; it would take the whole run down."""
     loop = Loop()
@@ -294,7 +293,7 @@ def test_the_end_of_a_run_ends_its_tasks() -> None:
     assert ends == ["torn down", "cancelled: True"]
 
 
-@on_trio
+@ON_TRIO
 async def test_a_bug_in_a_task_does_not_end_the_run(caplog: pytest.LogCaptureFixture) -> None:
     """Nor does one in what is called at its end."""
 
@@ -341,7 +340,7 @@ async def cleans_up() -> None:
             await anyio.sleep(0.01)
 
 
-@on_trio
+@ON_TRIO
 @pytest.mark.parametrize("work", [shielded, with_children, deaf, cleans_up])
 async def test_what_refuses_a_cancellation_is_interrupted(
     work: Callable[[], object], caplog: pytest.LogCaptureFixture
@@ -359,7 +358,7 @@ async def test_what_refuses_a_cancellation_is_interrupted(
     assert complaints_of(caplog) == []
 
 
-@on_trio
+@ON_TRIO
 async def test_a_shield_holds_where_trio_has_no_way_to_break_it() -> None:
     """Another version of trio may keep its methods elsewhere; then the wait is left alone."""
     tasks = Tasks(Loop())
@@ -378,7 +377,7 @@ async def test_a_shield_holds_where_trio_has_no_way_to_break_it() -> None:
     assert await tasks.ended(1)
 
 
-@on_trio
+@ON_TRIO
 async def test_what_trio_refuses_is_raised_in_the_work() -> None:
     """A coroutine of asyncio's in a check, perhaps."""
     loop = Loop()
@@ -395,7 +394,7 @@ async def test_what_trio_refuses_is_raised_in_the_work() -> None:
     assert "unrecognized yield" in found[0]
 
 
-@on_trio
+@ON_TRIO
 async def test_a_task_that_is_collected_closes_its_work() -> None:
     """A run that is never finished leaves its tasks where they were."""
     ends: list[str] = []

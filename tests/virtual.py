@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import selectors
 import time
-from typing import Final
+from typing import Final, cast
 
 import pytest
 import trio
@@ -66,7 +66,7 @@ VIRTUAL_TRIO: Final[tuple[str, dict[str, object]]] = (
 )
 REAL_TRIO: Final[tuple[str, dict[str, object]]] = ("trio", {})
 
-#: For tests of what holds on both libraries.
+#: For a test of what holds on both libraries, or on one.
 BOTH: Final = pytest.mark.parametrize(
     "anyio_backend", [VIRTUAL, VIRTUAL_TRIO], ids=["asyncio", "trio"]
 )
@@ -74,9 +74,30 @@ BOTH_REAL: Final = pytest.mark.parametrize(
     "anyio_backend", [REAL, REAL_TRIO], ids=["asyncio", "trio"]
 )
 
+ON_ASYNCIO: Final = pytest.mark.parametrize("anyio_backend", [VIRTUAL], ids=["asyncio"])
+ON_TRIO: Final = pytest.mark.parametrize("anyio_backend", [VIRTUAL_TRIO], ids=["trio"])
+
+
+@pytest.fixture(params=[VIRTUAL, VIRTUAL_TRIO], ids=["asyncio", "trio"])
+def on_both(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+    """Stand in for a module's `anyio_backend`: each of its coroutine tests runs on both."""
+    return cast("tuple[str, dict[str, object]]", request.param)
+
+
+def jump(seconds: float) -> None:
+    """Let virtual time pass in which nothing else happens: whoever calls this blocks the loop."""
+    if trio.lowlevel.in_trio_run():
+        cast("trio.testing.MockClock", trio.lowlevel.current_clock()).jump(seconds)
+    else:
+        cast("VirtualLoop", asyncio.get_running_loop()).jump(seconds)
+
 
 async def stubbornly(seconds: float) -> None:
     """Sleep, and refuse to be cancelled."""
+    if trio.lowlevel.in_trio_run():
+        with trio.CancelScope(shield=True):
+            await trio.sleep(seconds)
+        return
     end = asyncio.get_running_loop().time() + seconds
     while (left := end - asyncio.get_running_loop().time()) > 0:
         with contextlib.suppress(asyncio.CancelledError):
