@@ -7,6 +7,7 @@ import contextvars
 import gc
 import inspect
 import logging
+import sys
 import threading
 import time
 from functools import partial
@@ -36,8 +37,11 @@ def complaints_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_there_must_be_a_loop() -> None:
-    """Outside of everything: one line that says what was expected."""
+@pytest.mark.parametrize("imported", [True, False])
+def test_there_must_be_a_loop(monkeypatch: pytest.MonkeyPatch, *, imported: bool) -> None:
+    """Outside of everything: one line that says what was expected, with trio at hand or not."""
+    if not imported:
+        monkeypatch.delitem(sys.modules, "trio")
     with pytest.raises(ConfigError, match="expected a server on asyncio, uvloop or trio"):
         Loop()
 
