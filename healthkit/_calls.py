@@ -12,7 +12,6 @@ a life never has more threads than registered plain functions, and one that hang
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import inspect
 import logging
@@ -32,7 +31,7 @@ from healthkit.errors import CheckFailed
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from healthkit._loop import Loop, Tasks
+    from healthkit._loop import Loop, Spawned, Tasks
 
 #: What kind of work the current code was called for ("check", "warmup", ...), if healthkit did.
 CALLED_AS: Final = contextvars.ContextVar[str | None]("CALLED_AS", default=None)
@@ -201,8 +200,10 @@ class Call:
         self._kind = kind
         self._threads = threads
         self._job: _Job | None = None
-        #: The task that awaits the function's coroutine, while it does.
-        self._awaiting: asyncio.Task[object] | None = None
+        #: The task that it is; None if it never began.
+        self.task: Spawned | None = None
+        #: Whether there is a coroutine of the function's that can be cancelled.
+        self._awaiting = False
         self._late = False
         self._took = 0.0
         #: Set when the function is over, however it ended.
@@ -243,15 +244,15 @@ class Call:
         """
         with anyio.move_on_after(timeout):
             await self.ended.wait()
-        if self._job is not None and self._job.took is not None and self._awaiting is None:
+        if self._job is not None and self._job.took is not None and not self._awaiting:
             # The thread is done, its news has yet to come through a loop that was busy.
             with anyio.move_on_after(timeout):
                 await self.ended.wait()
         if timeout is None or (self.ended.is_set() and self._took <= timeout):
             return self.error
         self._late = True
-        if self._awaiting is not None and not self.ended.is_set():
-            self._awaiting.cancel()
+        if self._awaiting and self.task is not None and not self.ended.is_set():
+            self.task.cancel()
         return TooLateError(f"no result within {timeout:g} s")
 
     async def _result(self) -> object:
@@ -273,7 +274,7 @@ class Call:
             close()
             raise TimeoutError(message)
         began = self._clock()
-        self._awaiting = asyncio.current_task()
+        self._awaiting = True
         try:
             return await cast("Awaitable[object]", value)
         finally:
@@ -295,7 +296,7 @@ class Calls:
     def start(self, function: Callable[..., object], *args: object, kind: str, name: str) -> Call:
         """Call ``function(*args)`` in a task of its own, and return at once."""
         call = Call(partial(function, *args), kind, self._threads, self._clock)
-        self._tasks.start(call.run(), f"{kind} {name}")
+        call.task = self._tasks.start(call.run(), f"{kind} {name}")
         return call
 
     def close(self) -> None:

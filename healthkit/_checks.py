@@ -8,6 +8,7 @@ for readiness is not decided here. A probe reads memory.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ import anyio.lowlevel
 
 from healthkit._calls import TooLateError, reason_of, trace_of
 from healthkit._log import logger
+from healthkit._loop import current_time
 from healthkit._model import CheckState, Component, Kind, Outcome
 from healthkit._thresholds import Tally
 from healthkit.errors import CheckFailed
@@ -137,7 +139,7 @@ class CheckWatch:
         The next run waits for the end of the last one, also when that is long past its timeout:
         runs never pile up.
         """
-        self._tally.begin(anyio.current_time())
+        self._begin()
         while True:
             call = calls.start(self.check.function, kind="check", name=self.check.name)
             failure = await call.failure(self.check.timeout)
@@ -153,13 +155,19 @@ class CheckWatch:
 
     async def watch_age(self) -> None:
         """Say so when the last success or failure has become too old, until cancelled."""
+        self._begin()
         while True:
             counted = self._counted
-            with anyio.move_on_after(self.fresh_until - anyio.current_time()):
+            with anyio.move_on_after(self.fresh_until - current_time()):
                 await counted.wait()
             if not counted.is_set():
                 self._announce(None)
                 await counted.wait()
+
+    def _begin(self) -> None:
+        """Begin to grow old, at the first turn of either task: trio gives them in any order."""
+        if math.isinf(self.fresh_until):
+            self._tally.begin(current_time())
 
     async def _ended(self, call: Call) -> None:
         """Wait for the end of a run that is late; log it only if it keeps the next one waiting."""
@@ -180,11 +188,11 @@ class CheckWatch:
         """Count how a run ended, and say what follows from it."""
         outcome = self.check.outcome(failure)
         self._last = outcome
-        self._tally.count(outcome, anyio.current_time())
+        self._tally.count(outcome, current_time())
         self._timed_out = isinstance(failure, TooLateError)
         if failure is not None:
             self.reason = reason_of(failure)
-        elif self._tally.state_at(anyio.current_time()) is CheckState.PASSING:
+        elif self._tally.state_at(current_time()) is CheckState.PASSING:
             self.reason = None
         if failure is not None and outcome is Outcome.UNKNOWN:
             self._log_unknown(failure)
@@ -206,7 +214,7 @@ class CheckWatch:
 
     def _announce(self, failure: BaseException | None) -> None:
         """Log the state if it is another than the log knows of, with what has led to it."""
-        before, self._said = self._said, self._tally.state_at(anyio.current_time())
+        before, self._said = self._said, self._tally.state_at(current_time())
         trace = None if failure is None else trace_of(failure)
         because = "" if failure is None else f": {self.reason}"
         extra = {**self._extra(), "state_before": str(before)}

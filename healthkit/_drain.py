@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from healthkit._endings import end
+from healthkit._loop import current_time
 from healthkit._streams import reconnects
 
 if TYPE_CHECKING:
@@ -137,14 +138,14 @@ async def land(flight: Flight, deadline: float) -> str:
     Returns:
         What was still in flight then; empty if nothing was.
     """
-    with anyio.move_on_after(deadline - anyio.current_time()):
+    with anyio.move_on_after(deadline - current_time()):
         await flight.landed()
     return flight.manifest()
 
 
 async def sleep_until(moment: float) -> None:
     """Sleep until `moment` on the loop's clock; not at all if it has passed."""
-    remaining = moment - anyio.current_time()
+    remaining = moment - current_time()
     if remaining > 0:
         await anyio.sleep(remaining)
 
@@ -173,8 +174,8 @@ async def end_streams(
             begun.discard(send)
 
     async with anyio.create_task_group() as endings:
-        spread = max(0.0, min(jitter, (deadline - anyio.current_time()) / 2))
-        while anyio.current_time() < deadline:
+        spread = max(0.0, min(jitter, (deadline - current_time()) / 2))
+        while current_time() < deadline:
             for flight in flights():
                 for send in set(flight.streams) - begun:
                     begun.add(send)

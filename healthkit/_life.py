@@ -30,12 +30,12 @@ from healthkit._signals import GATE, Keeper
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from starlette.types import Receive, Send
 
+    from healthkit._loop import Spawned
     from healthkit._pod import Pod
     from healthkit._settings import Settings
     from healthkit._workers import Workers
@@ -85,11 +85,11 @@ class Life:
         #: The app's own start-up.
         self._app = WorkState.PENDING
         self._keeper = Keeper(self._terminated, self._wake)
-        self._ending: asyncio.Task[None] | None = None
+        self._ending: Spawned | None = None
         #: What ends the streams.
-        self._closing: asyncio.Task[None] | None = None
+        self._closing: Spawned | None = None
         #: What looks after the gate.
-        self._renewing: asyncio.Task[None] | None = None
+        self._renewing: Spawned | None = None
         #: Whether the server tells an app only by `send` that nobody listens any more.
         self._watches = False
         #: Whether the drain has waited for as long as it may.
@@ -235,7 +235,7 @@ class Life:
 
         To be called in the main thread, on the loop if that is there.
         """
-        refusal = GATE.close(self._keeper)
+        refusal = GATE.close(self._keeper, None if self._loop is None else self._loop.ends_by)
         if refusal is None:
             if self._loop is not None and self._loop.is_mine():
                 self._renewing = self._loop.spawn(_renew_gate(), "gate")
@@ -385,10 +385,9 @@ class Life:
             return  # the server got its signal when the life left the gate
         logger.info("SIGTERM", extra={"phase": str(self.phase)})
         self._begin_drain()
-        self._ending = self._loop.spawn(self._settle(), "drain")
-        self._ending.add_done_callback(self._settled)
+        self._ending = self._loop.spawn(self._settle(), "drain", self._settled)
 
-    def _settled(self, ending: asyncio.Task[None]) -> None:
+    def _settled(self, ending: Spawned) -> None:
         """Give the server its SIGTERM, unless the drain was taken over by the shutdown."""
         if not ending.cancelled():
             GATE.finished(self._keeper)

@@ -1,8 +1,8 @@
-"""The event loop that a life runs on, and the tasks it runs there: the one seam to asyncio.
+"""The event loop that a life runs on, and the tasks it runs there: the one seam to the libraries.
 
 Owns how work gets onto the loop from another thread or from a signal handler, how a life's tasks
 are started and ended, and what time it is. What runs inside a task uses anyio and does not know
-which loop it is on.
+which loop it is on; what anyio has no word for is in `_loop_asyncio` and `_loop_trio`.
 
 The tasks are in no task group, for three reasons: a group waits for a child that refuses to end, it
 is cancelled as a whole by a child that raises `CancelledError` by itself, and when a loop is torn
@@ -12,28 +12,71 @@ that may follow from what a check does.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import contextvars
+import sys
 import threading
-import time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Protocol
 
+import anyio
+
+from healthkit._loop_asyncio import AsyncioLoop
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Coroutine
 
 
-#: Seconds that two looks at one clock may differ by.
-SAME_TIME: Final = 1.0
+class Spawned(Protocol):
+    """One task, as it is seen by whoever started it. On the loop."""
+
+    def cancel(self) -> None:
+        """Ask it to end, in the library's own way."""
+        ...
+
+    def cancelled(self) -> bool:
+        """Whether it has ended by its cancellation."""
+        ...
+
+    def forsake(self) -> None:
+        """Interrupt it though it has refused to end; nobody is told how it ended."""
+        ...
+
+
+class Native(Protocol):
+    """The running loop, as its library has it. `Loop` says what is expected of each."""
+
+    clock: Callable[[], float]
+    ends_by: signal.Signals | None
+
+    def is_running_here(self) -> bool:
+        """Whether it runs the caller."""
+        ...
+
+    def is_closed(self) -> bool:
+        """Whether nothing can run on it any more. Safe in any thread."""
+        ...
+
+    def soon(self, callback: Callable[[], object]) -> bool:
+        """Have `callback` called. Safe in any thread and in a signal handler."""
+        ...
+
+    def spawn(
+        self,
+        work: Coroutine[object, object, None],
+        name: str,
+        context: contextvars.Context | None,
+        ended: Callable[[Spawned], object],
+    ) -> Spawned:
+        """Start a task, in a copy of the present context if None is given."""
+        ...
 
 
 class Loop:
     """The running loop, as seen from any thread. Make it inside the loop.
 
     Raises:
-        ConfigError: no asyncio loop is running.
+        ConfigError: neither asyncio nor trio is running.
     """
 
     def __init__(self, *, inherit: bool = True) -> None:
@@ -44,18 +87,13 @@ class Loop:
                 request that happens to be the first: its trace and its user would be every check's.
         """
         self._inherit = inherit
-        try:
-            self._loop = asyncio.get_running_loop()
-        except RuntimeError as exc:
-            message = "no asyncio event loop is running: expected a server on asyncio or uvloop"
-            raise ConfigError(f"{message}; trio is not supported") from exc
+        self._native = _running()
         self._thread = threading.get_ident()
-        #: The loop's monotonic clock, in seconds. Safe in any thread. asyncio's own method calls
-        #: `time.monotonic` and nothing else; uvloop's is the same clock, cut to the millisecond in
-        #: which the loop woke up. So it is asked directly, at each request and for durations.
-        self.clock: Callable[[], float] = (
-            time.monotonic if _keeps_real_time(self._loop) else self._loop.time
-        )
+        #: The loop's monotonic clock, in seconds. Safe in any thread. It is the system's, asked at
+        #: each request and for durations, unless a test has made time its own.
+        self.clock: Callable[[], float] = self._native.clock
+        #: The signal that ends a server which handles none by itself; None if there is no such.
+        self.ends_by = self._native.ends_by
 
     def now(self) -> float:
         """Return what the clock says. Safe in any thread."""
@@ -67,39 +105,73 @@ class Loop:
 
     def is_running_here(self) -> bool:
         """Whether this very loop is the one that runs the caller."""
-        return asyncio.get_running_loop() is self._loop
+        return self._native.is_running_here()
 
     def is_closed(self) -> bool:
-        """Whether nothing can run on it any more."""
-        return self._loop.is_closed()
+        """Whether nothing can run on it any more. Safe in any thread."""
+        return self._native.is_closed()
 
     def soon(self, callback: Callable[[], object]) -> bool:
         """Have the loop call `callback`; return False if it is closed and never will.
 
-        Safe in any thread and in a signal handler: it appends to a deque and writes to the loop's
-        self-pipe, and takes no lock (CPython Lib/asyncio/base_events.py, call_soon_threadsafe).
+        Safe in any thread and in a signal handler. What it raises is logged by the loop.
         """
-        try:
-            self._loop.call_soon_threadsafe(callback)
-        except RuntimeError:
-            return False
-        return True
+        return self._native.soon(callback)
 
-    def spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        """Start `work` as a task. The caller keeps the reference, and owns its end."""
+    def spawn(
+        self,
+        work: Coroutine[object, object, None],
+        name: str,
+        ended: Callable[[Spawned], object] | None = None,
+    ) -> Spawned:
+        """Start `work` as a task. The caller keeps the reference, and owns its end.
+
+        Args:
+            work: what it does. It raises nothing.
+            name: what it is called in a list of tasks, after healthkit's own name.
+            ended: called with what this returns, on the loop, when it is over.
+        """
         context = None if self._inherit else contextvars.Context()
-        return self._loop.create_task(work, name=f"healthkit {name}", context=context)
+        return self._native.spawn(work, f"healthkit {name}", context, ended or _unheard)
 
 
-def _keeps_real_time(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether the loop's clock is the system's monotonic one, and not a test's own.
+def _unheard(_task: Spawned) -> None:
+    """Take no notice of a task's end."""
 
-    CPython's is (Lib/asyncio/base_events.py, BaseEventLoop.time); so is that of a loop that is no
-    `BaseEventLoop`, if it tells the same time.
+
+def _running() -> Native:
+    """Return the loop that runs the caller."""
+    if _on_trio():
+        from healthkit._loop_trio import TrioLoop  # noqa: PLC0415  # only where trio is
+
+        return TrioLoop()
+    try:
+        return AsyncioLoop()
+    except RuntimeError as exc:
+        message = "no event loop is running: expected a server on asyncio, uvloop or trio"
+        raise ConfigError(message) from exc
+
+
+def _on_trio() -> bool:
+    """Whether the caller runs on trio. A process that has not imported it does not."""
+    if "trio" not in sys.modules:
+        return False
+    from healthkit import _loop_trio  # noqa: PLC0415  # only where trio is
+
+    return _loop_trio.is_running()
+
+
+def current_time() -> float:
+    """Return the clock of the loop that runs the caller: what a `Loop` made there says.
+
+    Not `anyio.current_time` where that is trio's own clock, which has a random offset. On uvloop it
+    is the time at which the loop woke up.
     """
-    if isinstance(loop, asyncio.BaseEventLoop):
-        return type(loop).time is asyncio.BaseEventLoop.time
-    return abs(loop.time() - time.monotonic()) < SAME_TIME
+    if _on_trio():
+        from healthkit import _loop_trio  # noqa: PLC0415  # only where trio is
+
+        return _loop_trio.current_time()
+    return anyio.current_time()
 
 
 class Tasks:
@@ -107,20 +179,22 @@ class Tasks:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[Spawned] = set()
         self._cancelled = False
+        #: Set when none is left; replaced by whoever waits for that.
+        self._empty = anyio.Event()
 
     def __repr__(self) -> str:
         return f"<Tasks {len(self._tasks)}>"
 
-    def start(self, work: Coroutine[object, object, None], name: str) -> None:
-        """Start `work` as a task that is kept until it ends; nothing after `cancel`."""
+    def start(self, work: Coroutine[object, object, None], name: str) -> Spawned | None:
+        """Start `work` as a task that is kept until it ends; nothing, and None, after `cancel`."""
         if self._cancelled:
             work.close()
-            return
-        task = self._loop.spawn(work, name)
+            return None
+        task = self._loop.spawn(work, name, self._over)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return task
 
     def cancel(self) -> None:
         """Ask all tasks to end, and start no more. Safe in any thread; never blocks."""
@@ -129,25 +203,23 @@ class Tasks:
             self._loop.soon(task.cancel)
 
     def forsake(self) -> None:
-        """Close the coroutines that refuse to end, so that they can't keep the loop from closing.
+        """Interrupt what refuses to end, so that it can't keep the loop from closing.
 
-        `asyncio.run` waits for every task it has cancelled. One that swallows its cancellation
-        would keep the process from ever exiting.
+        A loop waits for every task that it has cancelled. One that swallows its cancellation would
+        keep the process from ever exiting.
         """
         for task in tuple(self._tasks):
-            task.add_done_callback(_retrieve)
-            with contextlib.suppress(RuntimeError):  # it swallows everything: nothing can be done
-                cast("Coroutine[object, object, None]", task.get_coro()).close()
-            task.cancel()
+            task.forsake()
 
     async def ended(self, within: float) -> bool:
         """Wait `within` seconds at most for all tasks to end; return whether they have."""
         if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=within)
+            self._empty = anyio.Event()
+            with anyio.move_on_after(within):
+                await self._empty.wait()
         return not self._tasks
 
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Take note of how a forsaken task ended, so that nobody is told that it was overlooked."""
-    if not task.cancelled():
-        task.exception()
+    def _over(self, task: Spawned) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._empty.set()

@@ -180,8 +180,10 @@ class Gate:
 
     def _install(self, instead: signal.Signals | None) -> Refusal | None:
         server = signal.getsignal(signal.SIGTERM)
-        if not callable(server) and (server is not signal.SIG_DFL or instead is None):
-            return "nobody handles SIGTERM here"
+        if not callable(server):
+            ends = instead is not None and callable(signal.getsignal(instead))
+            if not ends or server is not signal.SIG_DFL:
+                return "nobody handles SIGTERM here"
         self._first = None
         try:
             self._take_place(server, signal.SIGTERM if callable(server) else instead)

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import anyio.lowlevel
@@ -18,14 +18,15 @@ import pytest
 from healthkit._calls import CALLED_AS, Calls, Threads, is_async, reason_of
 from healthkit._loop import Loop, Tasks
 from healthkit.errors import CheckFailed
-from tests.virtual import REAL, stubbornly
+from tests.virtual import BOTH_REAL, ON_ASYNCIO, ON_TRIO, REAL, jump, on_both, stubbornly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.virtual import VirtualLoop
+in_real_time = BOTH_REAL
+on_real_asyncio = pytest.mark.parametrize("anyio_backend", [REAL], ids=["asyncio"])
 
-in_real_time = pytest.mark.parametrize("anyio_backend", [REAL], ids=["real"])
+anyio_backend = on_both
 
 
 class Odd(BaseException):
@@ -153,6 +154,7 @@ async def test_whatever_is_raised_stays_in_the_call(error: BaseException, calls:
     assert await calls.start(coroutine, kind="check", name="next").failure(1) is None
 
 
+@ON_ASYNCIO
 async def test_a_function_that_cancels_itself_ends_its_own_call_only(calls: Calls) -> None:
     """A task's `cancel` on itself is no cancellation of ours."""
 
@@ -187,6 +189,7 @@ async def test_a_late_call_that_refuses_to_end_is_not_waited_for(calls: Calls) -
     assert anyio.current_time() - before == pytest.approx(100)
 
 
+@ON_ASYNCIO
 async def test_a_late_call_may_clean_up(calls: Calls) -> None:
     """It is cancelled once: what it awaits afterwards, to give a connection back, is its own."""
     steps: list[str] = []
@@ -204,12 +207,32 @@ async def test_a_late_call_may_clean_up(calls: Calls) -> None:
     assert steps == ["connection given back"]
 
 
+@ON_TRIO
+async def test_a_late_call_on_trio_may_clean_up_behind_a_shield(calls: Calls) -> None:
+    """As everywhere on trio: a cancelled scope stays cancelled, and a shield is the way out."""
+    steps: list[str] = []
+
+    async def query() -> None:
+        try:
+            await anyio.sleep(1000)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(5)
+                steps.append("connection given back")
+            await anyio.sleep(5)
+            steps.append("never")
+
+    call = calls.start(query, kind="check", name="it")
+    assert isinstance(await call.failure(1), TimeoutError)
+    await call.ended.wait()
+    assert steps == ["connection given back"]
+
+
 async def test_blocking_the_loop_is_late_as_well(calls: Calls) -> None:
     """Nobody could interrupt it, but it took too long, and that is a failure."""
 
     async def block() -> None:
-        loop = cast("VirtualLoop", asyncio.get_running_loop())
-        loop.jump(2)
+        jump(2)
 
     assert isinstance(
         await calls.start(block, kind="check", name="it").failure(1),
@@ -218,7 +241,7 @@ async def test_blocking_the_loop_is_late_as_well(calls: Calls) -> None:
     assert await calls.start(block, kind="check", name="it").failure(3) is None
 
 
-@in_real_time
+@on_real_asyncio
 async def test_a_blocked_loop_makes_no_thread_late(calls: Calls) -> None:
     """A thread's work is measured in the thread: its news may take longer to come through."""
     done = threading.Event()
@@ -295,7 +318,7 @@ async def test_a_plain_function_may_return_a_coroutine(calls: Calls) -> None:
     assert call.value == "done"
 
 
-@in_real_time
+@on_real_asyncio
 async def test_a_coroutine_that_a_plain_function_returns_has_its_limit(calls: Calls) -> None:
     """It is cancelled like one of a coroutine function, also if the loop was busy meanwhile."""
     for blocked in (0.0, 0.1):

@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -23,10 +23,12 @@ from healthkit._calls import Calls
 from healthkit._checks import Check, CheckWatch, longest_cycle
 from healthkit._loop import Loop, Tasks
 from healthkit._model import CheckState, Component, Kind
-from tests.virtual import VirtualLoop, stubbornly
+from tests.virtual import VirtualLoop, jump, on_both, stubbornly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+
+anyio_backend = on_both
 
 #: What a check may raise, and nothing else is the matter.
 DOWN = CheckFailed("down")
@@ -636,14 +638,14 @@ async def test_a_process_that_was_suspended_runs_each_check_once(diary: Diary, h
         await anyio.sleep(0.1)
 
     watched = Watched(Check("db", function))
-    loop = cast("VirtualLoop", asyncio.get_running_loop())
     async with watched.running():
         await anyio.sleep(5)
         if how == "jumped":
-            loop.jump(60)
+            jump(60)
         else:
-            loop.call_soon(loop.jump, 60)
-            await asyncio.sleep(0)
+            Loop().soon(partial(jump, 60))
+            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
         assert watched.state() is CheckState.STALE
         await anyio.sleep(0.05)
         assert watched.state() is CheckState.STALE

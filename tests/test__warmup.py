@@ -18,12 +18,15 @@ from healthkit._calls import Calls
 from healthkit._loop import Loop, Tasks
 from healthkit._model import Kind, WorkState
 from healthkit._warmup import Progress, Work, WorkRun, backoff
-from tests.virtual import stubbornly
+from tests.virtual import on_both, stubbornly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from healthkit import Progress as PublicProgress
+
+
+anyio_backend = on_both
 
 
 def nothing() -> None:

@@ -128,8 +128,9 @@ class Play:
         for hold in self._holds:
             hold.__exit__(None, None, None)
         before = anyio.current_time()
-        if self._settling and self.health.life._ending is not None:
-            await asyncio.wait([self.health.life._ending])
+        drains = [task for task in asyncio.all_tasks() if task.get_name() == "healthkit drain"]
+        if self._settling and drains:
+            await asyncio.wait(drains)
         assert anyio.current_time() - before < DELAY + 0.1
         for task in self._outlived:
             task.cancel()

@@ -45,6 +45,14 @@ def test_importing_everything_leaves_starlette_alone() -> None:
     assert "starlette" not in _modules_after("from healthkit import *")
 
 
+def test_trio_is_imported_by_nobody_who_does_not_run_on_it() -> None:
+    """It is no dependency, and a process on asyncio does not pay for it where it is installed."""
+    begin = "async def begin(): Loop(); current_time()"
+    code = f"import anyio\nfrom healthkit._loop import Loop, current_time\n{begin}\nanyio.run(begin"
+    assert "trio" not in _modules_after(f"{code})")
+    assert "trio" in _modules_after(f"{code}, backend='trio')")
+
+
 @pytest.mark.parametrize("name", healthkit.__all__)
 def test_every_public_name_resolves(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also at its first use, and the second use finds the same object."""

@@ -1,4 +1,4 @@
-"""Virtual time for asyncio: when every task waits, the clock jumps to the next deadline.
+"""Virtual time: when every task waits, the clock jumps to the next deadline.
 
 A test that sleeps for an hour takes no time, and one in which everything waits for ever fails at
 once instead of hanging. Sockets and the loop's self-pipe work, real threads do not: their work
@@ -11,7 +11,11 @@ import asyncio
 import contextlib
 import selectors
 import time
-from typing import Final
+from typing import Final, cast
+
+import pytest
+import trio
+import trio.testing
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -55,9 +59,45 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 VIRTUAL: Final[tuple[str, dict[str, object]]] = ("asyncio", {"loop_factory": VirtualLoop})
 REAL: Final[tuple[str, dict[str, object]]] = ("asyncio", {})
 
+#: trio's own virtual time. Unlike the loop above it waits for ever if everything does.
+VIRTUAL_TRIO: Final[tuple[str, dict[str, object]]] = (
+    "trio",
+    {"clock": trio.testing.MockClock(autojump_threshold=0)},
+)
+REAL_TRIO: Final[tuple[str, dict[str, object]]] = ("trio", {})
+
+#: For a test of what holds on both libraries, or on one.
+BOTH: Final = pytest.mark.parametrize(
+    "anyio_backend", [VIRTUAL, VIRTUAL_TRIO], ids=["asyncio", "trio"]
+)
+BOTH_REAL: Final = pytest.mark.parametrize(
+    "anyio_backend", [REAL, REAL_TRIO], ids=["asyncio", "trio"]
+)
+
+ON_ASYNCIO: Final = pytest.mark.parametrize("anyio_backend", [VIRTUAL], ids=["asyncio"])
+ON_TRIO: Final = pytest.mark.parametrize("anyio_backend", [VIRTUAL_TRIO], ids=["trio"])
+
+
+@pytest.fixture(params=[VIRTUAL, VIRTUAL_TRIO], ids=["asyncio", "trio"])
+def on_both(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+    """Stand in for a module's `anyio_backend`: each of its coroutine tests runs on both."""
+    return cast("tuple[str, dict[str, object]]", request.param)
+
+
+def jump(seconds: float) -> None:
+    """Let virtual time pass in which nothing else happens: whoever calls this blocks the loop."""
+    if trio.lowlevel.in_trio_run():
+        cast("trio.testing.MockClock", trio.lowlevel.current_clock()).jump(seconds)
+    else:
+        cast("VirtualLoop", asyncio.get_running_loop()).jump(seconds)
+
 
 async def stubbornly(seconds: float) -> None:
     """Sleep, and refuse to be cancelled."""
+    if trio.lowlevel.in_trio_run():
+        with trio.CancelScope(shield=True):
+            await trio.sleep(seconds)
+        return
     end = asyncio.get_running_loop().time() + seconds
     while (left := end - asyncio.get_running_loop().time()) > 0:
         with contextlib.suppress(asyncio.CancelledError):

@@ -1,0 +1,154 @@
+"""A real hypercorn on trio: with its one process (``-w 0``) and with a worker beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.integration.pods import PATIENCE, TICK, Process, ask, until
+from tests.virtual import REAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.integration.pods import Look
+
+pytestmark = pytest.mark.parametrize("workers", ["0", "1"])
+
+#: Seconds that the app serves on after it was told to drain.
+DELAY: Final = 0.5
+#: Seconds that a request takes which is in flight then.
+SLOW: Final = 1.5
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    """Run in real time: the servers do."""
+    return REAL
+
+
+class Hypercorn(Process):
+    """One server on trio. Inside the block it listens.
+
+    Args:
+        files: an empty directory, for what the app looks at and for healthkit.
+        workers: what it is told of them.
+        before: what stands before its command.
+    """
+
+    def __init__(self, files: Path, workers: str, before: Sequence[str] = ()) -> None:
+        self.files = files
+        options = ["--worker-class", "trio", "--workers", workers, "--bind", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "hypercorn", *options, "tests.integration.trio_app:app"]
+        self.settings = {
+            "FILES": str(files),
+            "HEALTHKIT_STATE_DIR": str(files / "state"),
+            "HEALTHKIT_DRAIN_DELAY": str(DELAY),
+        }
+        super().__init__([*before, *command], self.settings)
+        self.port = 0
+
+    async def begun(self) -> None:
+        """Wait for the port."""
+        await until("an open port", lambda: self._listens() or self.ended_at is not None)
+        assert self.ended_at is None, "the server has ended"
+
+    def _listens(self) -> bool:
+        said = re.search(r"Running on http://127\.0\.0\.1:(\d+)", "\n".join(self.log))
+        self.port = int(said[1]) if said else 0
+        return said is not None
+
+    async def ask(self, path: str) -> Look:
+        """Ask once."""
+        return await ask(self.port, path)
+
+    async def says(self, path: str, status: int, text: str = "") -> None:
+        """Wait for an answer."""
+        deadline = time.monotonic() + PATIENCE
+        while (look := await self.ask(path)).status != status or text not in look.text:
+            assert time.monotonic() < deadline, f"waited for {status} {text}: {look}"
+            await asyncio.sleep(TICK)
+
+    async def is_ready(self) -> None:
+        """Let it warm up."""
+        (self.files / "warm").touch()
+        await self.says("/readyz", 200)
+
+
+async def test_a_pod_on_trio_warms_up_and_is_judged_by_its_checks(
+    tmp_path: Path, workers: str
+) -> None:
+    """Of both kinds, in time or not; no failure is fatal."""
+    async with Hypercorn(tmp_path, workers) as server:
+        assert (await server.ask("/library")).text == "trio"
+        await server.says("/startupz", 200)
+        await server.says("/readyz", 503, "warming")
+        await server.is_ready()
+        for file, check in [("database down", "database"), ("disk full", "disk")]:
+            (tmp_path / file).touch()
+            await server.says("/readyz", 503, check)
+            assert (await server.ask("/livez")).status == 200
+            (tmp_path / file).unlink()
+            await server.says("/readyz", 200)
+        (tmp_path / "cache hangs").touch()
+        await server.says("/readyz", 503, "cache")
+        (tmp_path / "cache hangs").unlink()
+        await server.says("/readyz", 200)
+        assert not [line for line in server.log if "Traceback" in line]
+
+
+async def test_a_pod_on_trio_is_drained_before_it_is_told_to_end(
+    tmp_path: Path, workers: str
+) -> None:
+    """By ``healthkit drain``, as a preStop hook: what is in flight is waited for."""
+    async with Hypercorn(tmp_path, workers) as server:
+        await server.is_ready()
+        slow = asyncio.create_task(server.ask(f"/sleep/{SLOW}"))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        drain = [sys.executable, "-m", "healthkit", "drain"]
+        async with Process(drain, server.settings) as hook:
+            await server.says("/readyz", 503, "draining")
+            assert (await server.ask("/library")).status == 200
+            assert await hook.ends() == 0
+        assert time.monotonic() - began > DELAY
+        assert (await slow).text == "slept"
+        assert (tmp_path / "told").exists()
+        os.kill(server.pid, signal.SIGTERM)
+        # One process alone has no handler for SIGTERM; hypercorn's parent ends its worker in order.
+        assert await server.ends() == (-signal.SIGTERM if workers == "0" else 0)
+        assert not [line for line in server.log if "Traceback" in line]
+
+
+async def test_healthkit_run_drains_a_pod_on_trio(tmp_path: Path, workers: str) -> None:
+    """SIGTERM reaches the server when nothing is in flight any more."""
+    run = [sys.executable, "-m", "healthkit", "run", "--"]
+    async with Hypercorn(tmp_path, workers, run) as server:
+        await server.is_ready()
+        slow = asyncio.create_task(server.ask(f"/sleep/{SLOW}"))
+        await asyncio.sleep(0.1)
+        os.kill(server.pid, signal.SIGTERM)
+        await server.says("/readyz", 503, "draining")
+        assert (await slow).text == "slept"
+        code = await server.ends()
+        assert code == (128 + signal.SIGTERM if workers == "0" else 0)
+        assert not [line for line in server.log if "Traceback" in line]
+
+
+async def test_ctrl_c_ends_a_pod_on_trio_in_order(tmp_path: Path, workers: str) -> None:
+    """It closes the lifespan, and healthkit's own tasks hold up nothing."""
+    async with Hypercorn(tmp_path, workers) as server:
+        await server.is_ready()
+        (tmp_path / "cache hangs").touch()
+        os.killpg(server.pid, signal.SIGINT)
+        assert await server.ends(5) == 0
+        assert (tmp_path / "told").exists()
+        assert not [line for line in server.log if "Traceback" in line]
