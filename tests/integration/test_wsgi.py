@@ -26,8 +26,8 @@ DJANGO: Final = "11_django_wsgi:app"
 HOOK: Final = ("--config", "tests/integration/gunicorn_hook.py")
 
 #: Seconds of the drain's delay, and of a request that outlives it.
-DELAY: Final = 0.7
-SLOW: Final = 1.5
+DELAY: Final = 0.6
+SLOW: Final = 1.0
 
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "sync": ("--worker-class", "sync"),
@@ -73,7 +73,7 @@ class Gunicorn(Process):
         """Ask once."""
         return await ask(self.port, path)
 
-    async def is_ready(self, workers: int = 1) -> None:
+    async def is_ready(self, workers: int = 0) -> None:
         """Wait until so many workers say so in the log, and somebody who is asked."""
         async with asyncio.timeout(20):
             while (await self.ask("/readyz")).status != 200:  # noqa: ASYNC110  # another process
@@ -104,7 +104,7 @@ def kinds(first: str) -> list[object]:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_drain_loses_nothing(kind: str, preload: bool) -> None:
     """A request in flight and one that comes in the delay are answered; readiness is off."""
-    workers = "4" if kind == "sync" else "1"  # each of them answers one at a time
+    workers = "2" if kind == "sync" else "1"  # each of them answers one at a time
     more = ["--preload"] if preload else []
     async with Gunicorn(kind, "--workers", workers, *HOOK, *more) as server:
         await server.is_ready(int(workers))
