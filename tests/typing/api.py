@@ -254,6 +254,6 @@ def check_wsgi(health: Health) -> None:
     wsgi.HealthMiddleware(door, health=health).start()
     wsgi.HealthMiddleware(door, health=health).stop()
     wsgi.HealthMiddleware(app, health=health)  # type: ignore[arg-type]
-    wsgi.HealthMiddleware(wsgi_app, health)  # type: ignore[misc]
+    wsgi.HealthMiddleware(wsgi_app, health)  # type: ignore[call-arg]
     wsgi.post_worker_init(object())
     wsgi.worker_exit(object(), object())
