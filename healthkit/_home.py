@@ -33,6 +33,8 @@ from healthkit._loop import Loop
 from healthkit._own_loop import new_event_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from healthkit._health import Health
 
 #: Seconds that a start, and so a first request, waits for the worker to know its pod.
@@ -117,7 +119,11 @@ class Home:
             self._health.life.guard()
         elif stay.guarded is None:
             stay.guarded = False
-            logger.warning(UNGUARDED, threading.current_thread().name)
+            say = functools.partial(logger.warning, UNGUARDED, threading.current_thread().name)
+            # By the thread that logs all the rest: under gevent the locks of logging are greenlets'
+            # own, and one that waited for another thread here was seen to be never woken.
+            if not stay.soon(say):
+                say()
 
 
 class _Stay:
@@ -149,8 +155,11 @@ class _Stay:
     def leave(self) -> None:
         """Ask for the end. Safe in any thread."""
         self._told = True
-        if self._loop is not None:
-            self._loop.soon(self._leaving.set)
+        self.soon(self._leaving.set)
+
+    def soon(self, callback: Callable[[], object]) -> bool:
+        """Have the thread call `callback`; return whether it will. Safe in any thread."""
+        return self._loop is not None and self._loop.soon(callback)
 
     def _run(self) -> None:
         """Be the thread."""

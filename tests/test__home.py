@@ -147,17 +147,25 @@ def test_a_warning_where_sigterm_is_not_held_back(
     try:
         in_a_thread(home.start)
         in_a_thread(home.start)
+        until(lambda: "not held back" in caplog.text)
         warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
         assert len(warnings) == 1
         assert "started in thread 'request': SIGTERM is not held back" in warnings[0]
         assert "from healthkit.wsgi import post_worker_init" in warnings[0]
         closed = [GATE.closed]
         home.start()
+        home.start()
         closed.append(GATE.closed)
         _home.stop(home)
         assert [*closed, GATE.closed] == [False, True, False]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_warning_needs_no_loop(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """A thread that does not come is no reason to be silent."""
+    in_a_thread(lambda: home._guard(_home._Stay(home._health, home)))
+    assert "SIGTERM is not held back" in caplog.text
 
 
 def test_no_thread_can_be_had(
