@@ -118,9 +118,7 @@ class Gate:
         held, self._first = self._first is not None, None
         self._keepers = ()
         self._open()
-        if held and threading.current_thread() is not threading.main_thread():
-            os.kill(os.getpid(), signal.SIGTERM)  # the kernel prefers the main thread
-        elif held:
+        if held:
             signal.raise_signal(signal.SIGTERM)
 
     def _install(self) -> bool:
