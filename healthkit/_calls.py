@@ -15,21 +15,20 @@ from __future__ import annotations
 import contextvars
 import inspect
 import logging
-import threading
 import time
 from collections import deque
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, cast
 
 import anyio
 
-from healthkit import _validate
+from healthkit import _real, _validate
 from healthkit._log import logger
 from healthkit.errors import CheckFailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from queue import SimpleQueue
 
     from healthkit._loop import Loop, Spawned, Tasks
 
@@ -168,9 +167,8 @@ class Threads:
         """Return the inbox of an idle thread, of a new one if there is none."""
         if self._idle:
             return self._idle.pop()
-        inbox: SimpleQueue[_Job | None] = SimpleQueue()
-        thread = threading.Thread(target=self._work, args=(inbox,), name="healthkit", daemon=True)
-        thread.start()
+        inbox: SimpleQueue[_Job | None] = _real.simple_queue()
+        _real.thread(partial(self._work, inbox), "healthkit").start()
         return inbox
 
     def _work(self, inbox: SimpleQueue[_Job | None]) -> None:

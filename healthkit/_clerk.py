@@ -17,18 +17,19 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import threading
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from healthkit import _records
+from healthkit import _real, _records
 from healthkit._place import Note, Place
 from healthkit._state_dir import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from healthkit._real import Thread
     from healthkit._state_dir import StateDir
 
 #: Seconds that a disk may take before its worker speaks for itself. The others do not believe what
@@ -101,9 +102,7 @@ class Clerk:
 class _Session:
     """One life's thread, or the lack of one. A forked child has none of its parent's."""
 
-    def __init__(
-        self, place: Place, news: Callable[[], object], before: threading.Thread | None
-    ) -> None:
+    def __init__(self, place: Place, news: Callable[[], object], before: Thread | None) -> None:
         """Make one that has no thread yet.
 
         Args:
@@ -118,7 +117,7 @@ class _Session:
         #: The newest note, if the thread has not taken it.
         self._notes = deque[Note](maxlen=1)
         self._wire: _Wire | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._over = False
         self._view = View()
         #: Since when the disk has been kept waiting for, on CLOCK_MONOTONIC; None if it is not.
@@ -138,7 +137,7 @@ class _Session:
         return View(alone=True) if self._given_up else self._view
 
     @property
-    def thread(self) -> threading.Thread | None:
+    def thread(self) -> Thread | None:
         """The thread that may have a place in the directory."""
         return (self._thread or self._before) if self._is_here() else None
 
@@ -146,9 +145,7 @@ class _Session:
         """Start a thread. If there can't be one, that is said, and `post` tries again."""
         try:
             self._wire = _Wire(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
-            self._thread = threading.Thread(
-                target=self._run, args=(self._wire,), name="healthkit clerk", daemon=True
-            )
+            self._thread = _real.thread(partial(self._run, self._wire), "healthkit clerk")
             self._thread.start()
         except (OSError, RuntimeError) as exc:
             self._thread = self._wire = None
@@ -236,7 +233,7 @@ class _Session:
             self._say(news=changed or back)
 
     def _wait(self, wire: _Wire) -> None:
-        waiting = select.poll()  # select() refuses descriptors beyond 1,023
+        waiting = _real.poll()  # select() refuses descriptors beyond 1,023
         bell = self._place.bell
         for descriptor in (wire.descriptor, bell):
             if descriptor is not None:

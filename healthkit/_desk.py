@@ -36,7 +36,7 @@ ASKING: Final = frozenset({"GET", "HEAD"})
 
 
 class Desk(ABC):
-    """Where one path is answered. On the loop, unless a method says otherwise."""
+    """Where one path is answered. `at_once` is for the loop; `answer` is safe in any thread."""
 
     __slots__ = ("_looked_at", "at_once")
 
@@ -44,8 +44,9 @@ class Desk(ABC):
         #: What a plain GET is to be told now: status, headers and body, as often as it is asked
         #: for. Empty when that has to be looked at.
         self.at_once: Iterable[Wire] = ()
-        #: How many answers were looked at, by status code.
-        self._looked_at: dict[int, int] = {OK: 0, UNAVAILABLE: 0}
+        #: How many answers were looked at, by status code: as many as were taken. To take one is a
+        #: single step, which threads can't do at the same time.
+        self._looked_at = {OK: repeat(None, ENDLESS), UNAVAILABLE: repeat(None, ENDLESS)}
 
     def recall(self, scope: Scope) -> Iterable[Wire]:
         """Return `at_once` if that is what this request is to be told."""
@@ -53,9 +54,12 @@ class Desk(ABC):
         return ()
 
     def answer(self, scope: Scope) -> Answer:
-        """Return what a request is to be told now, and count it."""
+        """Return what a request is to be told now, and count it. Safe in any thread."""
         answer = self._look(scope) if scope["method"] in ASKING else WRONG_METHOD
-        self._looked_at[answer.status] = self._looked_at.get(answer.status, 0) + 1
+        taken = self._looked_at.get(answer.status)
+        if taken is None:
+            taken = self._looked_at.setdefault(answer.status, repeat(None, ENDLESS))
+        next(taken)
         return answer
 
     @abstractmethod
@@ -116,7 +120,8 @@ class ProbeDesk(Desk):
 
     def counts(self) -> dict[int, int]:
         """Return how many answers were given, by status code. Safe in any thread."""
-        given = self._looked_at.copy()
+        looked_at = self._looked_at.copy()
+        given = {status: ENDLESS - length_hint(left) for status, left in looked_at.items()}
         for status, count in self._counts_at_once().items():
             given[status] += count
         return given

@@ -322,6 +322,21 @@ class Health(Registrar):
         self.begin_without_lifespan({})
         return self.life
 
+    def begin_without_server(self) -> Life:
+        """Begin a life on the running loop, which is no server's, unless there is one already.
+
+        What comes next, `Life.app_started` for instance, is for whoever has made the loop.
+        """
+        return self.life if self.life.running else self._begin({}, by_lifespan=False)
+
+    def forked(self) -> None:
+        """Be in a forked child, where nothing of what the parent has begun goes on."""
+        self._lifespan_is_open = False
+        self._waiters = set()
+        self._workers = _workers_of(self._settings, self.answering)
+        self.life = self._new_life()
+        self.answering.forget()
+
     def _metrics_desk(self) -> MetricsDesk:
         from healthkit._metrics import Metrics, MetricsDesk  # noqa: PLC0415  # see its docstring
 

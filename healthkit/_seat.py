@@ -16,10 +16,9 @@ import errno
 import fcntl
 import os
 import secrets
-import threading
 from typing import TYPE_CHECKING, Final
 
-from healthkit import _records
+from healthkit import _real, _records
 from healthkit._state_dir import UNBORN, is_at
 from healthkit.errors import StateDirError
 
@@ -185,7 +184,7 @@ class _Forks:
 
     def __init__(self) -> None:
         #: Enter it to open something. Never around anything that may fork.
-        self.held_up = threading.Lock()
+        self.held_up = _real.lock()
         self._hooked = False
         #: Between our own two hooks: a fork may have begun before they were there.
         self._forking = False

@@ -268,6 +268,7 @@ class Workers:
 
     def _heed(self, worker: Worker) -> Pod:
         """Do to this worker what was said to the pod; return how the pod stands then."""
+        self._count(worker.report())
         pod = self._judge(worker)
         if not self._seen.is_set():
             return pod
@@ -308,11 +309,11 @@ class Workers:
             holds=(*labels[:HOLDS_NAMED], *more),
             drain_delay=self._settings.drain_delay,
             drain_timeout=self._settings.drain_timeout,
-            version=self._version_of(report),
+            version=self._version,
         )
 
-    def _version_of(self, report: Report) -> int:
-        """Return another number if somebody could see a difference. How old a result is, is none.
+    def _count(self, report: Report) -> None:
+        """Count one more version if somebody could see a difference. A result's age is none.
 
         A check that goes on passing must not wake all workers of the pod with each run.
         """
@@ -320,7 +321,6 @@ class Workers:
         if shown != self._shown:
             self._shown = shown
             self._version += 1
-        return self._version
 
     def _says(self, pod: Pod) -> Mapping[Probe, tuple[bool, str]]:
         """Return what probes would be told; nothing while this worker can't tell."""

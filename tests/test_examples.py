@@ -45,6 +45,48 @@ PROGRAMS = [
     pytest.param("09_workers", "starlette", "http://pod/"),
 ]
 
+#: The same of those that speak WSGI.
+WSGI_PROGRAMS = [
+    pytest.param(
+        "10_flask",
+        "flask",
+        "http://pod/prices/3",
+        ["103 cents", "[+]lifespan ok", "[+]price_list ok", "ready check passed", "404", "stopped"],
+    ),
+    pytest.param(
+        "11_django_wsgi",
+        "django",
+        "http://shop.example/",
+        ["hello", "[+]lifespan ok", "[+]database ok", "ready check passed", "400", "stopped"],
+    ),
+]
+
+#: Lives through one of them, in a process of its own: Django can be configured only once.
+LIVE = """
+import importlib, sys, time, httpx
+sys.path.insert(0, sys.argv[1])
+module = importlib.import_module(sys.argv[2])
+health, url = module.health, sys.argv[3]
+client = httpx.Client(transport=httpx.WSGITransport(module.app), base_url="http://10.1.2.3:8000")
+
+def statuses():
+    return [client.get(path).status_code for path in ("/startupz", "/livez", "/readyz", "/healthz")]
+
+assert statuses()[:2] == [200, 200]
+deadline = time.monotonic() + 20
+while statuses() != [200] * 4 or "pending" in client.get("/readyz?verbose").text:
+    assert time.monotonic() < deadline
+print(client.get(url).text + client.get("/readyz?verbose").text, end="")
+health.drain()
+while health.phase != "draining":
+    assert time.monotonic() < deadline
+assert statuses() == [200, 200, 503, 503]
+assert client.get(url).status_code == 200
+print(client.get("/").status_code)
+module.app.stop()
+print(health.phase)
+"""
+
 
 @functools.cache
 def example(name: str, framework: str = "starlette") -> ModuleType:
@@ -100,6 +142,17 @@ def test_an_example_lives_and_ends(name: str, framework: str, url: str) -> None:
         assert statuses(client) == draining
         assert client.get(url).headers["connection"] == "close"
     assert health.phase == "stopped"
+
+
+@pytest.mark.parametrize(("name", "framework", "url", "said"), WSGI_PROGRAMS)
+def test_a_wsgi_example_lives_and_ends(
+    name: str, framework: str, url: str, said: list[str]
+) -> None:
+    """Each app serves what is its own; probes pass with any host, Django's view does not."""
+    pytest.importorskip(framework, reason=f"{framework} is not installed: {name} needs it")
+    command = [sys.executable, "-c", LIVE, str(EXAMPLES), name, url]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  # our own interpreter
+    assert ran.stdout.splitlines() == said, ran.stdout + ran.stderr
 
 
 def test_fastapi_tells_its_progress() -> None:

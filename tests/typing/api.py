@@ -23,10 +23,12 @@ from healthkit import (
     Probe,
     Progress,
     StateDirError,
+    wsgi,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from starlette.types import Receive, Scope, Send
 
@@ -244,3 +246,19 @@ def wrong_work() -> None:
     health.check(schema, unknown=[OSError])  # type: ignore[call-overload]
     health.check(schema, unknown="OSError")  # type: ignore[call-overload]
     health.warmup(schema, unknown=OSError)  # type: ignore[call-overload]
+
+
+def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Stand for any WSGI app."""
+    raise NotImplementedError
+
+
+def check_wsgi(health: Health) -> None:
+    """The WSGI door takes a WSGI app, and is one."""
+    door: WSGIApplication = wsgi.HealthMiddleware(wsgi_app, health=health)
+    wsgi.HealthMiddleware(door, health=health).start()
+    wsgi.HealthMiddleware(door, health=health).stop()
+    wsgi.HealthMiddleware(app, health=health)  # type: ignore[arg-type]
+    wsgi.HealthMiddleware(wsgi_app, health)  # type: ignore[call-arg]
+    wsgi.post_worker_init(object())
+    wsgi.worker_exit(object(), object())
