@@ -109,6 +109,23 @@ class Served(Process):
                 looks = looks + 1 if (await ask(self.port, path)).status == 200 else 0
                 await asyncio.sleep(TICK)
 
+    async def kill(self) -> None:
+        """Kill the whole session: `healthkit run` has its server in a process group of its own."""
+        for pid in _session(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await self.ends()
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session (proc(5), /proc/pid/stat, 6)."""
+    found: list[int] = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            session = path.read_text().rpartition(")")[2].split()[3]
+            found += [int(path.parent.name)] * (int(session) == leader)
+    return found
+
 
 class Termination:
     """One server, from its start to its end under load."""

@@ -132,11 +132,18 @@ class Cell:
         return None
 
     @property
-    def remark(self) -> str:
-        """Say what is different about it in a table: the remedy that it takes."""
+    def remarks(self) -> list[str]:
+        """Say what is different about it in a table: the remedy that it takes, what is not sent."""
+        found: list[str] = []
         if self.runs and self.trigger is not Trigger.RUN:
-            return "`healthkit run`"
-        return "" if self.sends_uploads else "no uploads"
+            found.append("behind `healthkit run`")
+        if not self.server.concurrent:
+            found.append("small requests and a slow one: a worker serves one at a time")
+        elif not self.sends_uploads:
+            found.append(f"without uploads: {self.server.buffers}")
+        if not self.sends_websocket and not self.server.wsgi:
+            found.append("without a WebSocket: nobody would close it")
+        return found
 
     @property
     def _has_gate(self) -> bool:

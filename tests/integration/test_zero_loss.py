@@ -7,6 +7,7 @@ shown with what is to be done instead.
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +15,9 @@ import pytest
 
 from tests.integration.endings import Queue, terminate
 from tests.integration.endings_cells import Cell, Trigger, cells, diagonal
-from tests.integration.endings_promises import broken, write_down
+from tests.integration.endings_promises import broken, write_down, write_down_missing
 from tests.integration.endings_servers import SERVERS, UVICORN
+from tests.integration.zero_loss_table import table
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
@@ -65,22 +67,18 @@ def everything_kept(endings: Iterable[Ending]) -> None:
     assert not complaints, "\n".join(complaints)
 
 
-def as_parameter(cell: Cell) -> object:
-    """Return a cell for pytest: one that can't be run is skipped, and says why."""
-    marks = [pytest.mark.matrix]
-    if cell.missing is not None:
-        marks.append(pytest.mark.skip(reason=cell.missing))
-    return pytest.param(cell, id=str(cell), marks=marks)
-
-
 async def test_every_server_ends_without_a_loss() -> None:
     """Two terminations of each server; between them they have every trigger."""
     everything_kept(await terminate(*diagonal(), times=2))
 
 
-@pytest.mark.parametrize("cell", [as_parameter(cell) for cell in cells()])
+@pytest.mark.matrix
+@pytest.mark.parametrize("cell", [*cells()], ids=str)
 async def test_nothing_is_lost(cell: Cell, endings: Mapping[Cell, Waiting]) -> None:
-    """Some terminations of one cell."""
+    """Some terminations of one cell; one that can't be run is shown, and says why."""
+    if cell.missing is not None:
+        write_down_missing(cell)
+        pytest.skip(cell.missing)
     everything_kept(await endings[cell])
 
 
@@ -94,6 +92,27 @@ async def test_without_healthkit_requests_are_lost(server: Server) -> None:
     write_down(ending)
     assert ending.tally is not None
     assert ending.tally.lost > 2, ending.tally
+
+
+def test_the_table_counts_what_was_lost_and_shows_what_was_not_run() -> None:
+    """A line for each termination; remedies and what is missing stand below."""
+    name = {"server": "daphne", "loop": "asyncio", "trigger": "run"}
+    ran = {**name, "requests": 700, "lost": 1, "remarks": ["no uploads"], "broken": ["1 lost"]}
+    trio = {**name, "loop": "trio", "missing": "awaits trio"}
+    gate = {**name, "trigger": "sigterm", "missing": "awaits the gate"}
+    assert list(table(json.dumps(line) for line in (ran, ran, trio, gate))) == [
+        "| server | SIGTERM | `healthkit run` |",
+        "|---|---|---|",
+        "| daphne | - [1] | 2 of 1,400 [2] [3] |",
+        "",
+        "Requests lost of requests sent, in 2 terminations.",
+        "",
+        "1. awaits the gate",
+        "2. no uploads",
+        "3. not on trio: awaits trio",
+        "",
+        "Broken, 2 times: 1 lost",
+    ]
 
 
 def test_every_server_and_every_trigger_has_its_turn() -> None:
