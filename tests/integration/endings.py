@@ -26,7 +26,7 @@ import httpx
 from examples.pod.load import Load, Tally
 from examples.pod.server import ROOT
 from healthkit._state_dir import StateDir
-from tests.integration.endings_cells import DRAIN_DELAY, TOKEN, Trigger
+from tests.integration.endings_cells import DRAIN_DELAY, GOODBYE, TOKEN, Trigger
 from tests.integration.endings_load import Callers
 from tests.integration.pods import Process, ask, until
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 #: Before the trigger begin the uploads and the stream, which are there when SIGTERM comes.
 LEAD: Final = 0.3
-UPLOAD: Final = 2.1
-STREAM: Final = 2.0
+UPLOAD: Final = 2.8
+STREAM: Final = 2.7
 #: A slow request that arrives then is in flight when the delay is over.
-LATE: Final = 0.9
-SLOW: Final = 1.0
+LATE: Final = 1.0
+SLOW: Final = 1.6
 WITHDRAWN_AFTER: Final = 1.1
-#: By then everything that was in flight has its answer.
-LAST_ANSWER: Final = 1.9
+#: Before then not everything that was in flight has its answer.
+LAST_ANSWER: Final = LATE + SLOW
 
 #: Between two looks at the endpoints, and two at this process's own clock.
 PROBE_EVERY: Final = 0.05
@@ -198,7 +198,7 @@ class Termination:
             case Trigger.PRESTOP:
                 await _ask_to_drain(served.port)
             case Trigger.SLEEP:
-                await asyncio.sleep(DRAIN_DELAY)
+                await asyncio.sleep(DRAIN_DELAY - GOODBYE)
             case Trigger.SIGTERM | Trigger.RUN:
                 pass
         self.ending.signalled = self._since()

@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Seconds: longer than the Service takes to forget the pod, shorter than what is in flight.
-DRAIN_DELAY: Final = 1.5
+#: Seconds: longer than the Service takes to forget the pod, by as much as a busy machine needs to
+#: answer what has arrived; shorter than what is in flight.
+DRAIN_DELAY: Final = 2.2
+#: What is left for the drain after ``preStop.sleep``. The new connections have stopped, but clients
+#: that keep theirs must be told to go, and are when they ask the next time. Without it a worker
+#: with nothing in flight ends at once, and what they ask at that instant is lost.
+GOODBYE: Final = 0.5
 TOKEN: Final = "not-a-secret-at-all"  # noqa: S105  # it is none
 
 _ASGI: Final = "tests.integration.endings_app"
@@ -40,7 +45,7 @@ class Trigger(StrEnum):
     DRAIN = "drain"
     #: A request to the preStop path, then SIGTERM.
     PRESTOP = "prestop"
-    #: ``preStop.sleep``, then SIGTERM, and no delay more.
+    #: ``preStop.sleep``, then SIGTERM, and a delay for goodbyes only.
     SLEEP = "sleep"
 
 
@@ -160,7 +165,7 @@ class Cell:
 
     def settings(self, state: Path) -> dict[str, str]:
         """Return the environment variables; `state` is where its state directory would be."""
-        delay = 0 if self.trigger is Trigger.SLEEP else DRAIN_DELAY
+        delay = GOODBYE if self.trigger is Trigger.SLEEP else DRAIN_DELAY
         found = {"HEALTHKIT_DRAIN_DELAY": f"{delay:g}"}
         if self.stateful:
             found |= {"HEALTHKIT_STATE_DIR": str(state)}

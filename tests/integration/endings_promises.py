@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.integration.endings import LAST_ANSWER, SLOW
-from tests.integration.endings_cells import DRAIN_DELAY, Trigger
+from tests.integration.endings_cells import DRAIN_DELAY, GOODBYE, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 HEARD_WITHIN: Final = 0.3
 #: What everybody gets for the end itself.
 END: Final = 1.0
+#: How many things happen one after the other in an ending, each late by as much as this machine is.
+STEPS: Final = 4
 #: Small requests that a load on a busy machine has at least; on an idle one there are 60 and 90.
 FEW: Final = 4
 #: Where lines for the table are appended, if anywhere.
@@ -73,7 +75,7 @@ def _end(ending: Ending, _tally: Tally) -> Iterator[str]:
     if ending.exit_code != code:
         yield f"exit code {ending.exit_code}, expected {code}"
     own = cell.server.ends.seconds + cell.server.hears.seconds * (cell.workers > 1)
-    limit = DRAIN_DELAY + SLOW + END + own + ending.lag
+    limit = DRAIN_DELAY + SLOW + END + own + STEPS * ending.lag
     if ending.took > limit:
         yield f"took {ending.took:.2f} s, expected at most {limit:.2f}"
     if ending.took < LAST_ANSWER:
@@ -108,10 +110,17 @@ def _liveness(ending: Ending, _tally: Tally) -> Iterator[str]:
 def _closes(ending: Ending) -> float:
     """Return the moment from which the server may have closed its port.
 
-    An answer that was asked for just before may come too late, so a moment of it is the server's.
+    That is after the last answer. But where each worker ends by itself, one with nothing in flight
+    does so when the delay is over. An answer that was asked for just before may come too late.
     """
-    before = ending.cell.trigger in {Trigger.SLEEP, Trigger.DRAIN, Trigger.PRESTOP}
-    return (ending.signalled if before else LAST_ANSWER) - 0.1
+    cell = ending.cell
+    late = 0.1 + ending.lag
+    if cell.trigger is Trigger.SLEEP:
+        return ending.signalled + GOODBYE - late
+    if cell.trigger in {Trigger.DRAIN, Trigger.PRESTOP}:
+        return ending.signalled - late
+    alone = cell.trigger is Trigger.SIGTERM and not cell.runs and cell.workers > 1
+    return (DRAIN_DELAY if alone else LAST_ANSWER) - late
 
 
 def write_down(ending: Ending) -> None:
