@@ -53,6 +53,7 @@ TICK: Final = 0.01
 #: For machines on which a lot else is going on.
 STARTS_WITHIN: Final = 40.0
 ENDS_WITHIN: Final = 25.0
+PATIENCE: Final = 20.0
 
 #: So many terminations go on at once, on two cores.
 AT_ONCE: Final = 4
@@ -147,7 +148,9 @@ class Termination:
     async def _under_load(self, served: Served, state: Path) -> None:
         url = f"http://127.0.0.1:{served.port}"
         kept = 3 if self._cell.server.keeps_alive else 0
-        async with Load(url, paths=["/quick"], new=2, keep_alive=kept, pause=0.03) as load:
+        async with Load(
+            url, paths=["/quick"], new=2, keep_alive=kept, pause=0.03, patience=PATIENCE
+        ) as load:
             callers = Callers(load, served.port)
             looking = [asyncio.create_task(one) for one in (self._probe(served), self._tick())]
             try:

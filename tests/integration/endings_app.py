@@ -44,8 +44,9 @@ async def stream(request: Request) -> StreamingResponse:
 
 
 async def _pieces(seconds: float) -> AsyncIterator[str]:
+    began = anyio.current_time()
     for number in range(PIECES):
-        await anyio.sleep(seconds / PIECES)
+        await anyio.sleep_until(began + seconds * (number + 1) / PIECES)
         yield piece(number)
 
 

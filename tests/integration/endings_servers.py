@@ -49,8 +49,8 @@ class Server:
     loops: Mapping[str, str]
     workers: Sequence[int] = (1, 2)
     gate: Gate = Gate.AWAITED
-    #: Loops on which requests in flight die with SIGTERM.
-    kills_on: Collection[str] = ()
+    #: Loops on which nobody handles SIGTERM: the kernel ends it, and whatever is in flight.
+    dies_on: Collection[str] = ()
     #: Whether it closes WebSockets with a code by itself.
     says_goodbye: bool = False
     #: Where it hands a request to the app only when all of it is there, why that is a loss.
@@ -73,9 +73,9 @@ class Server:
         words = {"loop": self.loops[loop], "workers": str(workers), "port": port}
         return [word.format_map(words) for word in self.command.split()]
 
-    def exit_code(self, workers: int, *, run: bool) -> int:
+    def exit_code(self, loop: str, workers: int, *, run: bool) -> int:
         """Return the code it ends with, or that of `healthkit run`, which is a shell's."""
-        code = self.exit_codes.get(workers, 0)
+        code = -signal.SIGTERM if loop in self.dies_on else self.exit_codes.get(workers, 0)
         return 128 - code if run and code < 0 else code
 
 
@@ -133,7 +133,7 @@ SERVERS: Final = (
         command=f"{_HYPERCORN} --workers 0",
         loops=_ALL,
         workers=(1,),
-        kills_on={"trio"},
+        dies_on={"trio"},
         exit_codes={},
         ends=Allowance(0.2, "the loop is closed in order"),
         upstream="pgjones/hypercorn#374",
@@ -154,7 +154,6 @@ SERVERS: Final = (
         loops=_ALL,
         workers=(2,),
         gate=Gate.NEVER,
-        kills_on=_ALL,
         exit_codes={},
         ends=Allowance(0.5, "the worker polls an event ten times a second"),
         upstream=_ONLY_MASTER,
@@ -174,7 +173,6 @@ SERVERS: Final = (
         command="daphne --bind 127.0.0.1 --port 0",
         loops={"asyncio": ""},
         workers=(1,),
-        kills_on={"asyncio"},
         buffers="the app hears of an upload when all of it is there (daphne/http_protocol.py)",
         exit_codes={},
         ends=Allowance(0.3, "twisted takes its reactor down in order"),

@@ -44,8 +44,9 @@ def plain(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
 
 
 def _pieces(seconds: float) -> Iterator[bytes]:
+    began = time.monotonic()
     for number in range(PIECES):
-        time.sleep(seconds / PIECES)
+        time.sleep(max(0.0, began + seconds * (number + 1) / PIECES - time.monotonic()))
         yield piece(number).encode()
 
 
