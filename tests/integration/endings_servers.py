@@ -82,7 +82,11 @@ class Server:
 _BOTH: Final = {"asyncio": "asyncio", "uvloop": "uvloop"}
 _ALL: Final = {**_BOTH, "trio": "trio"}
 
-_GUNICORN: Final = "gunicorn --bind 127.0.0.1:0 --no-control-socket --graceful-timeout 10"
+#: Five seconds of keep-alive, as others have. By default it is two, which a client on a very busy
+#: machine may need for a pause, and what it sends at the instant of the timeout is lost.
+_GUNICORN: Final = (
+    "gunicorn --bind 127.0.0.1:0 --no-control-socket --graceful-timeout 10 --keep-alive 5"
+)
 _MASTER: Final = "gunicorn's master looks after its workers once a second (arbiter.py, sleep)"
 #: The worker looks for the signal once a second, then waits for half a second (gasgi.py, run).
 _GASGI: Final = Allowance(2.5, f"its worker wakes once a second, waits 0.5 s more; {_MASTER}")
