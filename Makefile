@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 
-.PHONY: demo test test-quick test-servers matrix bench bench-own lint wheel clean help
+.PHONY: demo test test-quick test-servers matrix zero-loss bench bench-own lint wheel clean help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -27,6 +27,12 @@ test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
 matrix:  ## all tests and 20 terminations per loop and HTTP parser, on each Python that is installed
 	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done
 
+zero-loss: $(VENV)/.dev  ## every server, ended under load in every way; prints the table; some 10 minutes
+	@rm -f .zero-loss.jsonl
+	@code=0; ZERO_LOSS_RESULTS=$(CURDIR)/.zero-loss.jsonl \
+		$(BIN)/python -m pytest tests/integration/test_zero_loss.py -q -m matrix || code=$$?; \
+		$(BIN)/python tests/integration/zero_loss_table.py .zero-loss.jsonl; exit $$code
+
 bench: .venv-bench/.bench  ## what healthkit costs, beside its peers; needs valgrind; some 4 minutes
 	@.venv-bench/bin/python tests/benchmarks/run.py
 
@@ -44,7 +50,7 @@ wheel: $(VENV)/.dev  ## build the wheel, install it elsewhere, and run the quick
 	sh tests/integration/on_wheel.sh $(BIN)/python
 
 clean:  ## remove what the other targets have made
-	rm -rf .venv .venv-* build dist .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* build dist .coverage .zero-loss.jsonl .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "found Python %d.%d, expected 3.11 or later: name one, as in make PYTHON=python3.12" % v[:2])'

@@ -1,0 +1,206 @@
+"""The cells of the matrix: a server, its workers, its loop, and what tells it to end.
+
+Owns which cells there are, what their command lines and settings are, and which of them can't work
+yet, or ever, and why. How a cell is ended is `endings`' business.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from healthkit import _settings
+from tests.integration.endings_servers import SERVERS, WSGI_SERVERS, Gate, Server
+from tests.integration.pods import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Seconds: longer than the Service takes to forget the pod, by as much as a busy machine needs to
+#: answer what has arrived; shorter than what is in flight.
+DRAIN_DELAY: Final = 2.2
+#: What is left for the drain after ``preStop.sleep``. The new connections have stopped, but clients
+#: that keep theirs must be told to go, and are when they ask the next time. Without it a worker
+#: with nothing in flight ends at once, and what they ask at that instant is lost.
+GOODBYE: Final = 0.5
+TOKEN: Final = "not-a-secret-at-all"  # noqa: S105  # it is none
+
+_ASGI: Final = "tests.integration.endings_app"
+_WSGI: Final = "tests.integration.endings_wsgi"
+
+
+class Trigger(StrEnum):
+    """What tells the pod to end."""
+
+    #: SIGTERM alone, held back inside the process; by `healthkit run` where that can't be.
+    SIGTERM = "sigterm"
+    #: SIGTERM to `healthkit run`.
+    RUN = "run"
+    #: ``healthkit drain`` as preStop hook, then SIGTERM.
+    DRAIN = "drain"
+    #: A request to the preStop path, then SIGTERM.
+    PRESTOP = "prestop"
+    #: ``preStop.sleep``, then SIGTERM, and a delay for goodbyes only.
+    SLEEP = "sleep"
+
+
+class Feature(StrEnum):
+    """Parts of healthkit that cells need. Those that are not there yet switch their cells off.
+
+    ``ZERO_LOSS_ASSUME=gate,trio`` runs the cells nevertheless.
+    """
+
+    GATE = "gate"
+    WEBSOCKETS = "websockets"
+    TRIO = "trio"
+    PRESTOP = "prestop"
+    WSGI = "wsgi"
+
+
+def _built() -> frozenset[Feature]:
+    """Find out what is there. GATE is each server's own matter: see its table."""
+    assumed = {word for word in os.environ.get("ZERO_LOSS_ASSUME", "").split(",") if word}
+    found = {Feature(word) for word in assumed}
+    if "prestop_token" in _settings._KINDS:
+        found.add(Feature.PRESTOP)
+    if importlib.util.find_spec("healthkit.wsgi") is not None:
+        found.add(Feature.WSGI)
+    return frozenset(found)
+
+
+#: Add WEBSOCKETS and TRIO here when they are there.
+BUILT: Final = _built()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One way to end one server."""
+
+    server: Server
+    workers: int
+    loop: str
+    trigger: Trigger
+    #: Whether the app is served without healthkit, for comparison.
+    plain: bool = False
+
+    def __str__(self) -> str:
+        words = [self.server.name, f"{self.workers} of {self.loop}", self.trigger.value]
+        return ", ".join([*words, *["plain"] * self.plain])
+
+    @property
+    def row(self) -> str:
+        """What it is called in tables, without its trigger."""
+        several = self.workers > 1 and f"-w {self.workers}" not in self.server.name
+        return f"{self.server.name}, {self.workers} workers" if several else self.server.name
+
+    @property
+    def runs(self) -> bool:
+        """Whether `healthkit run` stands before the server."""
+        if self.plain or self.trigger in {Trigger.DRAIN, Trigger.PRESTOP}:
+            return False
+        if self.trigger is Trigger.SIGTERM:
+            return self.server.gate is Gate.NEVER
+        return self.trigger is Trigger.RUN or not self._has_gate
+
+    @property
+    def stateful(self) -> bool:
+        """Whether it has a state directory of its own."""
+        return not self.plain and (self.workers > 1 or self.trigger is Trigger.DRAIN)
+
+    @property
+    def sends_websocket(self) -> bool:
+        """Whether a WebSocket is in the load: somebody must be there to close it."""
+        goodbye = self.server.says_goodbye or Feature.WEBSOCKETS in BUILT
+        return goodbye and not self.server.wsgi
+
+    @property
+    def sends_uploads(self) -> bool:
+        """Whether uploads are. None that nobody knows of can be waited for."""
+        return self.server.concurrent and not self.server.buffers
+
+    @property
+    def missing(self) -> str | None:
+        """Say why it can't be run, and what to do instead; None if it can."""
+        if self.server.wsgi and Feature.WSGI not in BUILT:
+            return "awaits healthkit.wsgi"
+        if self.loop == "trio" and Feature.TRIO not in BUILT:
+            return "awaits trio: healthkit refuses it, use asyncio or uvloop"
+        if self.trigger is Trigger.PRESTOP and Feature.PRESTOP not in BUILT:
+            return "awaits the preStop path: use `healthkit drain`"
+        if self.trigger is Trigger.SIGTERM and not (self._has_gate or self.runs or self.plain):
+            return f"awaits the gate: use `healthkit run` ({self.server.upstream})"
+        return None
+
+    @property
+    def remarks(self) -> list[str]:
+        """Say what is different about it in a table: the remedy that it takes, what is not sent."""
+        found: list[str] = []
+        if self.runs and self.trigger is not Trigger.RUN:
+            found.append("behind `healthkit run`")
+        if not self.server.concurrent:
+            found.append("small requests and a slow one: a worker serves one at a time")
+        elif not self.sends_uploads:
+            found.append(f"without uploads: {self.server.buffers}")
+        if not self.sends_websocket and not self.server.wsgi:
+            found.append("without a WebSocket: nobody would close it")
+        return found
+
+    @property
+    def _has_gate(self) -> bool:
+        if self.server.gate is Gate.AWAITED:
+            return Feature.GATE in BUILT
+        return self.server.gate is Gate.HERE
+
+    def command(self) -> list[str]:
+        """Return the command line. Its port is a new one each time."""
+        line = self.server.line(self.loop, self.workers, free_port())
+        before = ["-m", "healthkit", "run", "--", sys.executable] if self.runs else []
+        target = f"{_WSGI if self.server.wsgi else _ASGI}:{'plain' if self.plain else 'app'}"
+        return [sys.executable, *before, "-m", *line, target]
+
+    def settings(self, state: Path) -> dict[str, str]:
+        """Return the environment variables; `state` is where its state directory would be."""
+        delay = GOODBYE if self.trigger is Trigger.SLEEP else DRAIN_DELAY
+        found = {"HEALTHKIT_DRAIN_DELAY": f"{delay:g}"}
+        if self.stateful:
+            found |= {"HEALTHKIT_STATE_DIR": str(state)}
+        if self.stateful or self.runs:
+            found |= {"HEALTHKIT_WORKERS": str(self.workers)}
+        if self.trigger is Trigger.PRESTOP:
+            found |= {"HEALTHKIT_PRESTOP_TOKEN": TOKEN}
+        return {} if self.plain else found
+
+
+def cells() -> Iterator[Cell]:
+    """Return every cell, those that can't be run included."""
+    for server in (*SERVERS, *WSGI_SERVERS):
+        for workers in server.workers:
+            for loop in server.loops:
+                for trigger in Trigger:
+                    yield Cell(server, workers, loop, trigger)
+
+
+def diagonal() -> Iterator[Cell]:
+    """Return a cell for each server that can be run: of its cells, the one least like the others.
+
+    So every trigger, loop and number of workers has its turn.
+    """
+    chosen: list[Cell] = []
+
+    def likeness(cell: Cell) -> list[int]:
+        return [
+            sum(cell.trigger is other.trigger for other in chosen),
+            sum(cell.loop == other.loop for other in chosen),
+            sum(cell.workers == other.workers for other in chosen),
+        ]
+
+    for server in (*SERVERS, *WSGI_SERVERS):
+        mine = [cell for cell in cells() if cell.server is server and cell.missing is None]
+        if mine:
+            chosen.append(min(mine, key=likeness))
+    yield from chosen
