@@ -89,10 +89,8 @@ class HealthMiddleware:
         self._app = app
         self._health = health
         self._answering = health.answering
-        desks = {**health.desks, **health.prestop_desks}
-        self._desks: dict[str, Desk | PreStopDesk] = {
-            _native(path): desk for path, desk in desks.items()
-        }
+        desks: dict[str, Desk | PreStopDesk] = {**health.desks, **health.prestop_desks}
+        self._desks = {_native(path): desk for path, desk in desks.items()}
         #: What is below it asks for one component by name. No path holds a lone surrogate.
         self._below = next(
             (f"{_native(p)}/" for p, probe in health.paths.items() if probe is Probe.READY),

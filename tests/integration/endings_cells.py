@@ -6,14 +6,11 @@ yet, or ever, and why. How a cell is ended is `endings`' business.
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from healthkit import _settings
 from tests.integration.endings_servers import SERVERS, WSGI_SERVERS, Gate, Server
 from tests.integration.pods import free_port
 
@@ -49,34 +46,6 @@ class Trigger(StrEnum):
     SLEEP = "sleep"
 
 
-class Feature(StrEnum):
-    """Parts of healthkit that cells need. Those that are not there yet switch their cells off.
-
-    ``ZERO_LOSS_ASSUME=gate,trio`` runs the cells nevertheless.
-    """
-
-    GATE = "gate"
-    WEBSOCKETS = "websockets"
-    TRIO = "trio"
-    PRESTOP = "prestop"
-    WSGI = "wsgi"
-
-
-def _built() -> frozenset[Feature]:
-    """Find out what is there. GATE is each server's own matter: see its table."""
-    assumed = {word for word in os.environ.get("ZERO_LOSS_ASSUME", "").split(",") if word}
-    found = {Feature(word) for word in assumed}
-    if "prestop_token" in _settings._KINDS:
-        found.add(Feature.PRESTOP)
-    if importlib.util.find_spec("healthkit.wsgi") is not None:
-        found.add(Feature.WSGI)
-    return frozenset(found)
-
-
-#: Add WEBSOCKETS and TRIO here when they are there.
-BUILT: Final = _built()
-
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One way to end one server."""
@@ -105,7 +74,7 @@ class Cell:
             return False
         if self.trigger is Trigger.SIGTERM:
             return self.server.gate is Gate.NEVER
-        return self.trigger is Trigger.RUN or not self._has_gate
+        return self.trigger is Trigger.RUN or self.server.gate is Gate.NEVER
 
     @property
     def stateful(self) -> bool:
@@ -114,9 +83,8 @@ class Cell:
 
     @property
     def sends_websocket(self) -> bool:
-        """Whether a WebSocket is in the load: somebody must be there to close it."""
-        goodbye = self.server.says_goodbye or Feature.WEBSOCKETS in BUILT
-        return goodbye and not self.server.wsgi
+        """Whether a WebSocket is in the load."""
+        return not self.server.wsgi
 
     @property
     def sends_uploads(self) -> bool:
@@ -126,14 +94,8 @@ class Cell:
     @property
     def missing(self) -> str | None:
         """Say why it can't be run, and what to do instead; None if it can."""
-        if self.server.wsgi and Feature.WSGI not in BUILT:
-            return "awaits healthkit.wsgi"
-        if self.loop == "trio" and Feature.TRIO not in BUILT:
-            return "awaits trio: healthkit refuses it, use asyncio or uvloop"
-        if self.trigger is Trigger.PRESTOP and Feature.PRESTOP not in BUILT:
-            return "awaits the preStop path: use `healthkit drain`"
-        if self.trigger is Trigger.SIGTERM and not (self._has_gate or self.runs or self.plain):
-            return f"awaits the gate: use `healthkit run` ({self.server.upstream})"
+        if self.trigger is Trigger.PRESTOP and not self.server.concurrent:
+            return "a worker that serves one at a time would serve the hook: use `healthkit drain`"
         return None
 
     @property
@@ -146,15 +108,7 @@ class Cell:
             found.append("small requests and a slow one: a worker serves one at a time")
         elif not self.sends_uploads:
             found.append(f"without uploads: {self.server.buffers}")
-        if not self.sends_websocket and not self.server.wsgi:
-            found.append("without a WebSocket: nobody would close it")
         return found
-
-    @property
-    def _has_gate(self) -> bool:
-        if self.server.gate is Gate.AWAITED:
-            return Feature.GATE in BUILT
-        return self.server.gate is Gate.HERE
 
     def command(self) -> list[str]:
         """Return the command line. Its port is a new one each time."""

@@ -71,7 +71,7 @@ def _load(ending: Ending, tally: Tally) -> Iterator[str]:
 
 def _end(ending: Ending, _tally: Tally) -> Iterator[str]:
     cell = ending.cell
-    code = cell.server.exit_code(cell.loop, cell.workers, run=cell.runs)
+    code = cell.server.exit_code(cell.workers, run=cell.runs)
     if ending.exit_code != code:
         yield f"exit code {ending.exit_code}, expected {code}"
     own = cell.server.ends.seconds + cell.server.hears.seconds * (cell.workers > 1)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 #: Stands for a port that nobody has, in a command line: granian does not say which one it has.
 PORT: Final = "{port}"
@@ -24,8 +24,6 @@ class Gate(StrEnum):
 
     #: It does.
     HERE = "here"
-    #: It can be done, and is being built.
-    AWAITED = "awaited"
     #: The signal never reaches the worker: `healthkit run` comes before.
     NEVER = "never"
 
@@ -48,11 +46,7 @@ class Server:
     #: What fills in for each event loop. WSGI servers have one, called "threads" or the like.
     loops: Mapping[str, str]
     workers: Sequence[int] = (1, 2)
-    gate: Gate = Gate.AWAITED
-    #: Loops on which nobody handles SIGTERM: the kernel ends it, and whatever is in flight.
-    dies_on: Collection[str] = ()
-    #: Whether it closes WebSockets with a code by itself.
-    says_goodbye: bool = False
+    gate: Gate = Gate.HERE
     #: Where it hands a request to the app only when all of it is there, why that is a loss.
     buffers: str = ""
     wsgi: bool = False
@@ -73,9 +67,9 @@ class Server:
         words = {"loop": self.loops[loop], "workers": str(workers), "port": port}
         return [word.format_map(words) for word in self.command.split()]
 
-    def exit_code(self, loop: str, workers: int, *, run: bool) -> int:
+    def exit_code(self, workers: int, *, run: bool) -> int:
         """Return the code it ends with, or that of `healthkit run`, which is a shell's."""
-        code = -signal.SIGTERM if loop in self.dies_on else self.exit_codes.get(workers, 0)
+        code = self.exit_codes.get(workers, 0)
         return 128 - code if run and code < 0 else code
 
 
@@ -101,8 +95,6 @@ UVICORN: Final = Server(
     command="uvicorn --host 127.0.0.1 --port 0 --no-access-log --loop {loop} --workers {workers} "
     "--timeout-graceful-shutdown 5",
     loops=_BOTH,
-    gate=Gate.HERE,
-    says_goodbye=True,
     exit_codes={1: -signal.SIGTERM},  # it raises it again when it is done
     hears=Allowance(0.5, _UVICORN_TICK),
     ends=Allowance(0.5, _UVICORN_TICK),
@@ -115,7 +107,6 @@ SERVERS: Final = (
         name="gunicorn asgi",
         command=f"{_GUNICORN} --worker-class asgi --asgi-loop {{loop}} --workers {{workers}}",
         loops=_BOTH,
-        gate=Gate.HERE,
         exit_codes={},
         hears=Allowance(0.2, "the master passes the signal on"),
         ends=_GASGI,
@@ -126,8 +117,6 @@ SERVERS: Final = (
         command=f"{_GUNICORN} --worker-class uvicorn_worker.{{loop}} --workers {{workers}}",
         # The class is what chooses the loop; UvicornWorker takes uvloop where it is installed.
         loops={"asyncio": "UvicornH11Worker", "uvloop": "UvicornWorker"},
-        gate=Gate.HERE,
-        says_goodbye=True,
         exit_codes={},
         hears=Allowance(0.2, "the master passes the signal on"),
         ends=Allowance(1.0, _MASTER),
@@ -138,8 +127,6 @@ SERVERS: Final = (
         command=f"{_HYPERCORN} --workers 0",
         loops=_ALL,
         workers=(1,),
-        dies_on={"trio"},
-        gate=Gate.HERE,
         exit_codes={},
         ends=Allowance(0.2, "the loop is closed in order"),
         upstream="pgjones/hypercorn#374",
@@ -169,7 +156,6 @@ SERVERS: Final = (
         command=f"granian --interface asgi --host 127.0.0.1 --port {PORT} --loop {{loop}} "
         "--workers {workers} --workers-kill-timeout 30",
         loops=_BOTH,
-        gate=Gate.HERE,
         exit_codes={},
         hears=Allowance(0.2, "the master passes the signal on"),
         ends=Allowance(0.5, "the master joins its workers one after the other"),
