@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 #: not have started its response yet.
 LOOK: Final = 0.25
 
+#: Seconds in which a server that serves one request at a time has begun the next that waits.
+QUIET: Final = 0.1
+
 
 class Detour(StrEnum):
     """Why an ordinary request is not simply passed on to the app."""
@@ -54,7 +57,17 @@ class Flight:
     dictionaries change in single, atomic steps.
     """
 
-    __slots__ = ("_is_stream", "calls", "detour", "ended", "guests", "holds", "landing")
+    __slots__ = (
+        "_is_stream",
+        "arrivals",
+        "calls",
+        "detour",
+        "ended",
+        "guests",
+        "holds",
+        "landing",
+        "one_at_a_time",
+    )
 
     def __init__(
         self, detour: Detour | None, is_stream: Callable[[Scope], bool] = reconnects
@@ -72,6 +85,11 @@ class Flight:
         self.ended: set[Send] = set()
         #: Requests that are served by threads, an object for each.
         self.guests: dict[object, None] = {}
+        #: How many of those there were, more or less: it changes with each.
+        self.arrivals = 0
+        #: Whether the server serves one of them at a time: what has arrived meanwhile waits in its
+        #: socket, where nobody sees it.
+        self.one_at_a_time = False
         #: What the holds are called in the log, by an object for each.
         self.holds: dict[object, str] = {}
         #: None: a request costs its entry among the calls and nothing else.
@@ -101,9 +119,16 @@ class Flight:
 
     async def landed(self) -> None:
         """Wait until nothing of this generation is left. For one waiter at a time."""
-        self.landing = anyio.Event()
-        self.left()
-        await self.landing.wait()
+        while True:
+            self.landing = anyio.Event()
+            self.left()
+            await self.landing.wait()
+            if not self.one_at_a_time:
+                return
+            before = self.arrivals
+            await anyio.sleep(QUIET)
+            if self.arrivals == before:
+                return
 
     def manifest(self) -> str:
         """Say what is on board, for the log: ``2 requests, 1 stream, hold 'checkout job'``."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Seconds that the close of one stream may take; a client that reads nothing must not hold it up.
 CLOSE_WITHIN: Final = 1.0
 
+#: From a registered close code to one of private use (RFC 6455, 7.4.2): 1012 becomes 4012.
+PRIVATE: Final = 3000
+
 _CLOSE: Final = (b"connection", b"close")
 #: The last part of a body.
 _LAST: Final = {"type": "http.response.body", "body": b"", "more_body": False}
@@ -79,6 +82,9 @@ class Outgoing:
             if self._closes:
                 message = {**message, "headers": closing(message.get("headers", ()))}
         await self._send(message)
+
+    async def settled(self) -> None:
+        """Wait for nothing: a server sends what it was given."""
 
     async def end(self) -> bool:
         """Send the last part; False if the response has not started."""
@@ -134,18 +140,36 @@ class Conversation:
                 return message
         return {"type": "websocket.disconnect", "code": self._code, "reason": None}
 
+    async def settled(self) -> None:
+        """Wait for the client to answer the close: a server that ends at once would cut it off."""
+        with contextlib.suppress(Exception), anyio.move_on_after(CLOSE_WITHIN):
+            while self.over and (await self._receive())["type"] != "websocket.disconnect":
+                pass  # what the client had sent before it read the close
+
     async def end(self) -> bool:
         """Close it; False if it is not open: a handshake is a request, and gets its answer."""
         if not self._open:
             return self.over
         self._open, self.over = False, True
         try:
-            close = {"type": "websocket.close", "code": self._code, "reason": "service restart"}
-            await self._send(close)
+            await self._close()
         finally:
             if self._waiting is not None:
                 self._waiting.cancel()
         return True
+
+    async def _close(self) -> None:
+        """Send a close frame, with a private code where the server knows no other."""
+        close = {"type": "websocket.close", "code": self._code, "reason": "service restart"}
+        try:
+            await self._send(close)
+        except Exception:
+            # daphne's takes 1000 and from 3000 on only (autobahn 26 websocket/protocol.py,
+            # sendClose). By 1000 a client would take it that nobody wants it back.
+            if self._code >= PRIVATE:
+                raise
+            self._code += PRIVATE
+            await self._send({**close, "code": self._code})
 
 
 def closing(headers: Iterable[Iterable[bytes]]) -> list[tuple[bytes, bytes]]:

@@ -310,8 +310,14 @@ class Life:
         """Put a hold on board and return what takes it off. Both are safe in any thread."""
         return self._board(lambda flight: flight.holds, label)
 
-    def enter(self) -> Callable[[], None]:
-        """Count a request that a thread serves; return what counts it out. Safe in any thread."""
+    def enter(self, *, one_at_a_time: bool) -> Callable[[], None]:
+        """Count a request that a thread serves; return what counts it out. Safe in any thread.
+
+        Args:
+            one_at_a_time: whether the server begins the next request only after this one.
+        """
+        self.flight.arrivals += 1
+        self.flight.one_at_a_time = one_at_a_time
         return self._board(lambda flight: flight.guests, None)
 
     def _board(self, deck: Callable[[Flight], dict[object, _T]], what: _T) -> Callable[[], None]:

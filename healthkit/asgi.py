@@ -174,10 +174,12 @@ class HealthMiddleware:
         """Serve what the drain can end by the object that it sends to."""
         flight.calls[send] = scope
         try:
-            await self._app(scope, receive, send)
-        except Exception:
-            if send not in flight.ended:
-                raise
+            try:
+                await self._app(scope, receive, send)
+            except Exception:
+                if send not in flight.ended:
+                    raise
+            await send.settled()
         finally:
             flight.calls.pop(send, None)
             flight.left()

@@ -174,7 +174,7 @@ class HealthMiddleware:
 
     def _counted(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request; it is in flight until its body is closed."""
-        leave = self._health.life.enter()
+        leave = self._health.life.enter(one_at_a_time=not environ["wsgi.multithread"])
         try:
             body = self._app(environ, start_response)
         except BaseException:

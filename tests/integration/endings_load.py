@@ -26,8 +26,8 @@ PART: Final = b"x" * 2_048
 PARTS: Final = 40
 #: Seconds between two messages on the WebSocket.
 PAUSE: Final = 0.02
-#: Service restart, or going away: somebody said goodbye (RFC 6455, 7.4.1; IANA's registry: 1012).
-GOODBYES: Final = frozenset({1001, 1012})
+#: Service restart (IANA's registry), and what it is called where the server can't send that.
+GOODBYES: Final = frozenset({1012, 4012})
 
 
 class Callers:
