@@ -1,6 +1,8 @@
 #!/bin/sh
 # All tests and the matrix of terminations on one version of Python: on_python.sh 3.12
-# With a second word, the quick tests only: on_python.sh 3.12 quick
+# With a second word, the quick tests only, or all but the zero-loss matrix:
+# on_python.sh 3.12 quick
+# on_python.sh 3.12 servers
 # A version that is not installed is skipped, and said to be.
 set -eu
 version=$1
@@ -22,6 +24,18 @@ fi
 echo "Python $version: $("$python" --version)"
 make --no-print-directory ".venv-$version/.dev" VENV=".venv-$version" PYTHON="$python"
 ".venv-$version/bin/python" -m pytest --ignore=tests/integration
-if [ "${2-}" != quick ]; then
-    ".venv-$version/bin/python" -m pytest tests/integration
-fi
+case ${2-} in
+quick) ;;
+servers)
+    ".venv-$version/bin/python" -m pytest tests/integration \
+        --ignore=tests/integration/test_zero_loss.py
+    ;;
+*)
+    code=0
+    results=$PWD/.zero-loss.jsonl
+    rm -f "$results"
+    ZERO_LOSS_RESULTS=$results ".venv-$version/bin/python" -m pytest tests/integration || code=$?
+    ".venv-$version/bin/python" tests/integration/zero_loss_table.py "$results"
+    exit "$code"
+    ;;
+esac

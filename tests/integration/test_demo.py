@@ -74,6 +74,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_demo_is_interrupted_cleanly(number: signal.Signals) -> None:
     """Ctrl-C ends the server first, and says so in one line."""

@@ -47,6 +47,8 @@ IDLE: Final = 5.0
 REQUESTS: Final = 400
 #: uvicorn 0.54 uvicorn/server.py, main_loop: its own loop wakes as often.
 UVICORN_TICK: Final = 0.1
+#: healthkit looks after its gate ever more rarely: that often at most in so much time, later on.
+GATE_LOOKS: Final = 3
 
 THREE: Final = ("uvicorn", "gunicorn asgi", "gunicorn uvicorn")
 #: The others are for `make matrix`.
@@ -331,6 +333,7 @@ async def agree_in_metrics(pod: Pod, series: str, value: float) -> None:
 # -- what it costs --------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 async def test_no_file_is_touched_by_a_probe_or_a_request(tmp_path: Path) -> None:
     """By the system calls of a worker: only its beat touches files, and comes once a second."""
     state = tmp_path / "state"
@@ -354,7 +357,7 @@ async def test_no_file_is_touched_by_a_probe_or_a_request(tmp_path: Path) -> Non
     a_beat = idle.touches() / idle.looks_at(state)
     assert busy.touches() <= a_beat * (math.ceil(took) + 1) < REQUESTS / 4
     by_thread = idle.wakes()
-    assert by_thread.pop(worker) <= beats + IDLE / UVICORN_TICK + 1
+    assert by_thread.pop(worker) <= beats + IDLE / UVICORN_TICK + 1 + GATE_LOOKS
     assert max(by_thread.values()) <= beats
 
 

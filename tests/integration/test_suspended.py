@@ -120,6 +120,7 @@ async def stop_and_resume(
     return before, resumed, await asyncio.gather(*probes)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "moment", ["between two runs", pytest.param("in a run", marks=pytest.mark.matrix)]
 )

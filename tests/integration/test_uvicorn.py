@@ -57,7 +57,8 @@ def loses_nothing(ending: Ending) -> None:
     assert DRAIN_DELAY < LATE + SLOW < ending.handed_over < 6
 
 
-@pytest.mark.parametrize("loop", ["asyncio", pytest.param("uvloop", marks=pytest.mark.matrix)])
+@pytest.mark.matrix
+@pytest.mark.parametrize("loop", LOOPS)
 async def test_no_request_is_lost(loop: str) -> None:
     """Three terminations on each event loop."""
     for ending in await terminate("examples.pod.app:app", "--loop", loop, times=3):
@@ -193,7 +194,10 @@ async def test_a_websocket_does_not_hold_the_drain() -> None:
     assert (code, took < 3) == (UVICORN_EXIT, True)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "method",
+    ["fork", *(pytest.param(other, marks=pytest.mark.matrix) for other in ("spawn", "forkserver"))],
+)
 async def test_a_child_is_as_without_healthkit(method: str) -> None:
     """It has the server's handler or none, and ends, or does not, as it would have."""
     found: list[object] = []
