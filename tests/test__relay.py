@@ -141,7 +141,7 @@ def test_greenlets_and_threads_log_without_end() -> None:
         [sys.executable, "-c", _STRESS], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout) > 20
+    assert int(done.stdout) > 5
     lines = done.stderr.splitlines()
-    assert sum("healthkit" in line for line in lines) > 20
+    assert sum("healthkit" in line for line in lines) > 5
     assert sum("a greenlet" in line for line in lines) > 100
