@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthkit._drain import Detour, DrainPlan, Flight, land, sleep_until
+from healthkit._drain import QUIET, Detour, DrainPlan, Flight, land, sleep_until
 from tests.servers import Exchange, http_scope
 
 if TYPE_CHECKING:
@@ -139,3 +139,24 @@ def test_a_flight_shows_its_state() -> None:
     flight.holds[object()] = "hold 'job'"
     assert repr(flight) == "<Flight requests=2 streams=1 holds=1 close>"
     assert flight.manifest() == "2 requests, 1 stream, hold 'job'"
+
+
+async def test_a_server_of_one_request_at_a_time_gets_time_for_the_next() -> None:
+    """Between two of them nothing is in flight; what waits in the socket nobody sees."""
+    flight = Flight(None)
+    flight.one_at_a_time = True
+
+    async def serve() -> None:
+        for _ in range(3):
+            flight.arrivals += 1
+            guest = object()
+            flight.guests[guest] = None
+            await anyio.sleep(2)
+            del flight.guests[guest]
+            flight.left()
+            await anyio.sleep(QUIET / 2)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve)
+        await anyio.sleep(1)
+        assert await drain(flight, plan(delay=0)) == Drained("", round(5 + QUIET + QUIET, 3))

@@ -24,6 +24,7 @@ from tests.virtual import REAL, stubbornly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
+    from pathlib import Path
     from types import FrameType
 
     from starlette.types import Message, Receive, Scope, Send
@@ -626,3 +627,38 @@ async def test_a_signal_that_comes_too_late_starts_no_drain(server: Server) -> N
         await anyio.sleep(0.1)
     assert (len(server.terminated), complaints) == (1, [])
     assert health.life._ending is None
+
+
+async def test_a_signal_that_is_held_back_wakes_the_loop() -> None:
+    """Its Python handler runs when Python runs. Before a life begins nobody is woken."""
+    health = Health()
+    health.life._wake()
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        health.life._wake()
+        await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("settings", "level"),
+    [
+        ({"drain_delay": 5}, logging.WARNING),
+        ({"drain_delay": 5, "state_dir": True}, logging.INFO),
+        ({}, logging.INFO),
+    ],
+)
+async def test_where_sigterm_alone_does_not_do_it_that_is_said(
+    settings: dict[str, object], level: int, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Loudly where a drain is expected and nobody could be in front of the server."""
+    caplog.set_level(logging.INFO, "healthkit")
+    if settings.get("state_dir"):
+        settings = {**settings, "state_dir": tmp_path, "workers": 1}
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        async with lifespan_of(HealthMiddleware(plain_app, health=Health(**settings))):  # type: ignore[arg-type]
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    said = [one for one in caplog.records if "SIGTERM alone ends this worker" in one.getMessage()]
+    assert [one.levelno for one in said] == [level]
+    assert "nobody handles SIGTERM here" in said[0].getMessage()

@@ -314,6 +314,24 @@ async def test_a_bug_in_a_task_does_not_end_the_run(caplog: pytest.LogCaptureFix
 
 
 @ON_TRIO
+async def test_nobody_is_told_how_a_forsaken_task_ends(caplog: pytest.LogCaptureFixture) -> None:
+    """It may answer its cancellation by anything."""
+    tasks = Tasks(Loop())
+
+    async def breaks() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            raise ValueError
+
+    tasks.start(breaks(), "breaking")
+    await anyio.sleep(0.1)
+    tasks.forsake()
+    assert await tasks.ended(1)
+    assert complaints_of(caplog) == []
+
+
+@ON_TRIO
 async def test_what_trio_refuses_is_raised_in_the_work() -> None:
     """A coroutine of asyncio's in a check, perhaps."""
     loop = Loop()

@@ -218,6 +218,13 @@ def test_what_is_left_is_said_in_numbers(requests: int, holds: int, line: str) -
     assert said(Sight(20.0, (a_peer(facts, written=19.0),), 5.0, 20.0)) == line
 
 
+def test_streams_that_are_left_are_said_apart() -> None:
+    """They end last."""
+    facts = Facts(pid=1, app="", joined=0, told=0.0, requests=1, streams=2)
+    line = said(Sight(20.0, (a_peer(facts, written=19.0),), 5.0, 20.0))
+    assert line == "drained, with 1 request and 2 streams still in flight"
+
+
 def test_a_worker_that_does_not_answer_is_said() -> None:
     """What it has in flight is not known."""
     busy = a_peer(Facts(pid=1, app="", joined=0, told=0.0, requests=1), written=19.0)

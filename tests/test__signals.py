@@ -484,6 +484,19 @@ def test_a_forked_child_has_the_loops_handler_and_descriptor() -> None:
     on(asyncio.new_event_loop, play)
 
 
+def test_what_a_forked_child_of_a_loops_server_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for the descriptor. The thread is not there in a child, and did not begin here."""
+    monkeypatch.setattr("healthkit._wakeup.Thread.start", lambda _thread: None)
+
+    async def play() -> None:
+        server = LoopServer()
+        server.gate.forked()
+        assert server.installed() == server.before
+        assert not server.gate.closed
+
+    on(asyncio.new_event_loop, play)
+
+
 def test_a_gate_may_have_several_keepers() -> None:
     """An app and one mounted in it: both drain at once, the last to finish opens the gate."""
     front = Front()

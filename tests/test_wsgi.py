@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, cast
 from wsgiref.handlers import SimpleHandler
@@ -585,3 +586,101 @@ def test_its_repr_shows_the_state() -> None:
     """In one line."""
     app = HealthMiddleware(plain_app, health=Health())
     assert repr(app) == "<HealthMiddleware <Health starting in_flight=0>>"
+
+
+# -- the drain over HTTP ---------------------------------------------------------------------------
+
+TOKEN = "sixteen-characters-and-more"  # noqa: S105  # it is none
+BEARER = f"Bearer {TOKEN}"
+
+
+def test_a_hook_is_held_until_the_pod_is_drained() -> None:
+    """By a request that is served meanwhile; the hook itself is not in flight."""
+    health = Health(prestop_token=TOKEN, drain_delay=0.1)
+    ended = threading.Event()
+
+    def slow(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        ended.wait(10)
+        return plain_app(environ, start_response)
+
+    with served(health, slow) as app:
+        request = threading.Thread(target=ask, args=(app, "/slow"))
+        request.start()
+        until(lambda: health.life.in_flight == 1)
+        answers: list[str] = []
+
+        def hook() -> None:
+            answers.append(ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER).text)
+
+        hooks = [threading.Thread(target=hook) for _ in range(2)]
+        for thread in hooks:
+            thread.start()
+        until(lambda: health.phase == "draining")
+        assert ask(app, "/readyz").status == 503
+        time.sleep(0.3)
+        assert answers == []
+        ended.set()
+        for thread in [*hooks, request]:
+            thread.join(10)
+        assert answers == ["drained\n", "drained\n"]
+
+
+@pytest.mark.parametrize("given", [{}, {"HTTP_AUTHORIZATION": "Bearer no"}])
+def test_for_anybody_else_there_is_no_such_path(given: dict[str, str]) -> None:
+    """Nothing begins, and the app is not asked."""
+    health = Health(prestop_token=TOKEN)
+    app = HealthMiddleware(plain_app, health=health)
+    assert ask(app, "/prestop", **given).status == 404
+    assert not health.life.begun
+
+
+def test_a_hook_of_another_method_is_refused() -> None:
+    """As at the ASGI door."""
+    app = HealthMiddleware(plain_app, health=Health(prestop_token=TOKEN))
+    asked = ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER, REQUEST_METHOD="POST")
+    assert (asked.status, asked.headers["allow"]) == (405, "GET")
+
+
+def test_a_hook_that_the_workers_end_overtakes_is_answered() -> None:
+    """It has nothing to wait for any more."""
+    health = Health(prestop_token=TOKEN, drain_delay=60)
+    answers: list[str] = []
+    with served(health) as app:
+        hook = threading.Thread(
+            target=lambda: answers.append(ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER).text)
+        )
+        hook.start()
+        until(lambda: health.phase == "draining")
+    hook.join(10)
+    assert answers[0] in {"drained\n", "the worker ends\n"}
+
+
+def test_a_hook_without_a_thread_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no drain where there can be no thread, and nothing to wait for."""
+
+    def refuse(_target: object, _name: str) -> threading.Thread:
+        thread = threading.Thread()
+        monkeypatch.setattr(thread, "start", fail)
+        return thread
+
+    def fail() -> None:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("healthkit._real.thread", refuse)
+    app = HealthMiddleware(plain_app, health=Health(prestop_token=TOKEN))
+    asked = ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER)
+    assert (asked.status, asked.text) == (200, "the worker ends\n")
+
+
+# -- one request at a time -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("multithread", [True, False])
+def test_a_server_says_whether_it_serves_one_request_at_a_time(*, multithread: bool) -> None:
+    """Then what waits in its socket is waited for: see `Flight.landed`."""
+    health = Health()
+    with served(health) as app:
+        ask(app, "/", **{"wsgi.multithread": multithread})
+        assert health.life.flight.one_at_a_time is not multithread
+        assert health.life.flight.arrivals == 1
