@@ -14,9 +14,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import anyio
+import anyio.lowlevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,8 +40,12 @@ class StreamEndedError(OSError):
 
 
 async def end(send: Send) -> bool:
-    """End the stream whose `send` this is; return False if that can't be done yet. Never raises."""
-    with contextlib.suppress(Exception), anyio.move_on_after(CLOSE_WITHIN):
+    """End the stream whose `send` this is; return False if that can't be done yet. Never raises.
+
+    A server may raise a cancellation that is nobody's: the endings of other streams go on.
+    """
+    everything = (Exception, anyio.get_cancelled_exc_class())
+    with contextlib.suppress(*everything), anyio.move_on_after(CLOSE_WITHIN):
         if isinstance(send, Conversation | Outgoing):
             return await send.end()
         # It raises before the response has started: then there is nothing to end yet.
@@ -52,7 +57,7 @@ async def end(send: Send) -> bool:
 class Outgoing:
     """What an app sends in answer to one request, where somebody must look at it."""
 
-    __slots__ = ("_closes", "_over", "_send", "_started")
+    __slots__ = ("_closes", "_open", "_send", "over")
 
     def __init__(self, send: Send, *, closes: bool) -> None:
         """Stand before the server's `send`.
@@ -63,8 +68,10 @@ class Outgoing:
         """
         self._send = send
         self._closes = closes
-        self._started = False
-        self._over = False
+        #: Whether it has started and its last part is still to come.
+        self._open = False
+        #: Whether the drain has ended it.
+        self.over = False
 
     async def __call__(self, message: Message) -> None:
         """Pass a message on.
@@ -72,20 +79,24 @@ class Outgoing:
         Raises:
             StreamEndedError: the drain has ended the response.
         """
-        if self._over:
-            raise StreamEndedError
+        if self.over:
+            await _refuse()
         if message["type"] == "http.response.start":
-            self._started = True
             if self._closes:
                 message = {**message, "headers": closing(message.get("headers", ()))}
+            await self._send(message)
+            self._open = True
+            return
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._open = False
         await self._send(message)
 
     async def end(self) -> bool:
-        """Send the last part; False if the response has not started."""
-        if self._started and not self._over:
-            self._over = True
+        """Send the last part; False if the response has not started, or needs no end any more."""
+        if self._open:
+            self._open, self.over = False, True
             await self._send({**_LAST})
-        return self._over
+        return self.over
 
 
 class Conversation:
@@ -117,12 +128,12 @@ class Conversation:
             StreamEndedError: the drain has ended it.
         """
         if self.over:
-            raise StreamEndedError
-        if message["type"] == "websocket.accept":
-            self._open = True
-        elif message["type"] == "websocket.close":
+            await _refuse()
+        if message["type"] == "websocket.close":
             self._open = False
         await self._send(message)
+        if message["type"] == "websocket.accept":
+            self._open = True
 
     async def receive(self) -> Message:
         """Return the client's next message, or that there will be none."""
@@ -132,6 +143,7 @@ class Conversation:
                 if message["type"] == "websocket.disconnect":
                     self._open = False
                 return message
+        await anyio.lowlevel.checkpoint()
         return {"type": "websocket.disconnect", "code": self._code, "reason": None}
 
     async def end(self) -> bool:
@@ -146,6 +158,12 @@ class Conversation:
             if self._waiting is not None:
                 self._waiting.cancel()
         return True
+
+
+async def _refuse() -> NoReturn:
+    """Refuse a message; an app that tries for ever lets others have their turn."""
+    await anyio.lowlevel.checkpoint()
+    raise StreamEndedError
 
 
 def closing(headers: Iterable[Iterable[bytes]]) -> list[tuple[bytes, bytes]]:
