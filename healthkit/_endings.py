@@ -102,7 +102,7 @@ class Outgoing:
 class Conversation:
     """A WebSocket, seen from between server and app: `send` when it is called, and `receive`."""
 
-    __slots__ = ("_code", "_open", "_receive", "_send", "_waiting", "over")
+    __slots__ = ("_closed", "_code", "_let_go", "_open", "_receive", "_send", "_waiting", "over")
 
     def __init__(self, receive: Receive, send: Send, code: int) -> None:
         """Stand between the two.
@@ -116,8 +116,12 @@ class Conversation:
         self._send = send
         self._code = code
         self._open = False
-        #: What the app waits in for the next message.
+        #: What the app waits in for the next message; None if it does not.
         self._waiting: anyio.CancelScope | None = None
+        #: Set when it does not any more; None while nobody asks for that.
+        self._let_go: anyio.Event | None = None
+        #: Set when the close was sent, or could not be: then the app is told.
+        self._closed = anyio.Event()
         #: Whether the drain has ended it.
         self.over = False
 
@@ -138,25 +142,36 @@ class Conversation:
     async def receive(self) -> Message:
         """Return the client's next message, or that there will be none."""
         if not self.over:
-            with anyio.CancelScope() as self._waiting:
-                message = await self._receive()
-                if message["type"] == "websocket.disconnect":
-                    self._open = False
-                return message
-        await anyio.lowlevel.checkpoint()
+            try:
+                with anyio.CancelScope() as self._waiting:
+                    message = await self._receive()
+                    if message["type"] == "websocket.disconnect":
+                        self._open = False
+                    return message
+            finally:
+                self._waiting = None
+                if self._let_go is not None:
+                    self._let_go.set()
+        await self._closed.wait()
         return {"type": "websocket.disconnect", "code": self._code, "reason": None}
 
     async def end(self) -> bool:
-        """Close it; False if it is not open: a handshake is a request, and gets its answer."""
+        """Close it; False if it is not open: a handshake is a request, and gets its answer.
+
+        Nobody waits for a message meanwhile: granian 2.8 sends no close frame then.
+        """
         if not self._open:
             return self.over
         self._open, self.over = False, True
         try:
+            if self._waiting is not None:
+                self._let_go = anyio.Event()
+                self._waiting.cancel()
+                await self._let_go.wait()
             close = {"type": "websocket.close", "code": self._code, "reason": "service restart"}
             await self._send(close)
         finally:
-            if self._waiting is not None:
-                self._waiting.cancel()
+            self._closed.set()
         return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import anyio
@@ -224,6 +225,37 @@ async def test_a_message_that_arrives_in_the_same_turn_is_not_lost() -> None:
         assert heard == [{"type": "websocket.receive", "text": "last"}, GONE]
 
 
+async def test_nobody_waits_for_a_message_while_the_close_is_sent() -> None:
+    """A server may not do both at once; the app is told when it is sent, and not before."""
+    listening: list[bool] = [False]
+    seen: list[object] = []
+
+    async def receive() -> Message:
+        listening[0] = True
+        try:
+            return await server.receive()
+        finally:
+            listening[0] = False
+
+    async def send(message: Message) -> None:
+        seen.append((message["type"], listening[0]))
+        await anyio.sleep(0.5)
+
+    with Server() as server:
+        talk = Conversation(receive, send, 1012)
+        await talk(ACCEPT)
+
+        async def app() -> None:
+            seen.append(await talk.receive())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(app)
+            await anyio.sleep(1)
+            assert listening == [True]
+            assert await end(talk)
+    assert seen == [("websocket.accept", False), ("websocket.close", False), GONE]
+
+
 async def test_what_the_app_waits_for_elsewhere_is_left_alone() -> None:
     """An earlier `receive` is over: nothing of it is cancelled."""
     done: list[str] = []
@@ -256,10 +288,8 @@ async def test_an_app_that_goes_on_for_ever_lets_others_have_their_turn(does: st
             if does == "receives":
                 await talk.receive()
                 continue
-            try:
+            with contextlib.suppress(OSError):
                 await talk(TEXT)
-            except OSError:
-                pass
 
     with Server() as server:
         talk = conversation(server)
@@ -287,7 +317,7 @@ async def test_a_close_that_blocks_is_not_waited_for() -> None:
                 heard.append(await talk.receive())
 
             tasks.start_soon(app)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             await end(talk)
         assert anyio.current_time() == pytest.approx(before + CLOSE_WITHIN)
         assert (heard, talk.over) == ([GONE], True)
