@@ -81,7 +81,7 @@ class Flight:
         self._is_stream = is_stream
         #: What is in the app and has not left it: its scope, by the `send` that its answer takes.
         self.calls: dict[Send, Scope] = {}
-        #: The streams among them that the drain has ended.
+        #: The streams among them that the drain has ended. May lag behind them.
         self.ended: set[Send] = set()
         #: Requests that are served by threads, an object for each.
         self.guests: dict[object, None] = {}
@@ -104,13 +104,23 @@ class Flight:
     @property
     def requests(self) -> int:
         """How many requests are in the app, without the streams. Safe in any thread."""
-        return len(self.calls) - len(self.streams) + len(self.guests)
+        return self._count()[0]
 
     @property
     def streams(self) -> list[Send]:
         """The long-lived streams that are in the app. Safe in any thread."""
         calls = self.calls.copy()
         return [send for send, scope in calls.items() if self._is_stream(scope)]
+
+    def _count(self) -> tuple[int, int]:
+        """Return the numbers of requests and of streams, at one moment. Safe in any thread."""
+        calls = self.calls.copy()
+        streams = sum(self._is_stream(scope) for scope in calls.values())
+        return len(calls) - streams + len(self.guests), streams
+
+    def forget(self) -> None:
+        """Let go of the ended streams that have left: their `send` may be another's by now."""
+        self.ended.intersection_update(self.calls)
 
     def left(self) -> None:
         """Something has left: wake the drain if that was the last. Called by the app's loop."""
@@ -132,8 +142,8 @@ class Flight:
 
     def manifest(self) -> str:
         """Say what is on board, for the log: ``2 requests, 1 stream, hold 'checkout job'``."""
-        streams = len(self.streams)
-        counts = [(self.requests, "request"), (streams, "stream")]
+        requests, streams = self._count()
+        counts = [(requests, "request"), (streams, "stream")]
         said = [f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count]
         return ", ".join([*said, *sorted(self.holds.values())])
 
@@ -178,13 +188,13 @@ async def sleep_until(moment: float) -> None:
 async def end_streams(
     flights: Callable[[], Iterable[Flight]], deadline: float, jitter: float, rng: random.Random
 ) -> None:
-    """End the streams that are in flight, and those that come, until `deadline`.
+    """End the streams that are in flight, and those that come, until this is cancelled.
 
     Args:
         flights: where they are now.
-        deadline: on the loop's clock.
+        deadline: until when the drain waits for them, on the loop's clock.
         jitter: seconds over which those that are there at first are spread, evenly: all of their
-            clients connect again.
+            clients connect again. Half the time until the deadline at most.
         rng: where the moments come from.
     """
     begun: set[Send] = set()
@@ -194,15 +204,21 @@ async def end_streams(
         if send not in flight.calls:
             return
         flight.ended.add(send)
-        if not await end(send):
-            flight.ended.discard(send)
-            begun.discard(send)
+        ended = False
+        try:
+            ended = await end(send)
+        finally:
+            if not ended:
+                flight.ended.discard(send)
+                begun.discard(send)
 
     async with anyio.create_task_group() as endings:
         spread = max(0.0, min(jitter, (deadline - current_time()) / 2))
-        while current_time() < deadline:
+        while True:
+            begun &= {send for flight in flights() for send in flight.calls}
             for flight in flights():
-                for send in set(flight.streams) - begun:
+                flight.forget()
+                for send in set(flight.streams) - begun - flight.ended:
                     begun.add(send)
                     endings.start_soon(end_one, flight, send, rng.uniform(0, spread))
             spread = 0.0

@@ -14,9 +14,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import anyio
+import anyio.lowlevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,8 +43,12 @@ class StreamEndedError(OSError):
 
 
 async def end(send: Send) -> bool:
-    """End the stream whose `send` this is; return False if that can't be done yet. Never raises."""
-    with contextlib.suppress(Exception), anyio.move_on_after(CLOSE_WITHIN):
+    """End the stream whose `send` this is; return False if that can't be done yet. Never raises.
+
+    A server may raise a cancellation that is nobody's: the endings of other streams go on.
+    """
+    everything = (Exception, anyio.get_cancelled_exc_class())
+    with contextlib.suppress(*everything), anyio.move_on_after(CLOSE_WITHIN):
         if isinstance(send, Conversation | Outgoing):
             return await send.end()
         # It raises before the response has started: then there is nothing to end yet.
@@ -55,7 +60,7 @@ async def end(send: Send) -> bool:
 class Outgoing:
     """What an app sends in answer to one request, where somebody must look at it."""
 
-    __slots__ = ("_closes", "_over", "_send", "_started")
+    __slots__ = ("_closes", "_open", "_send", "over")
 
     def __init__(self, send: Send, *, closes: bool) -> None:
         """Stand before the server's `send`.
@@ -66,8 +71,10 @@ class Outgoing:
         """
         self._send = send
         self._closes = closes
-        self._started = False
-        self._over = False
+        #: Whether it has started and its last part is still to come.
+        self._open = False
+        #: Whether the drain has ended it.
+        self.over = False
 
     async def __call__(self, message: Message) -> None:
         """Pass a message on.
@@ -75,29 +82,33 @@ class Outgoing:
         Raises:
             StreamEndedError: the drain has ended the response.
         """
-        if self._over:
-            raise StreamEndedError
+        if self.over:
+            await _refuse()
         if message["type"] == "http.response.start":
-            self._started = True
             if self._closes:
                 message = {**message, "headers": closing(message.get("headers", ()))}
+            await self._send(message)
+            self._open = True
+            return
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._open = False
         await self._send(message)
 
     async def settled(self) -> None:
         """Wait for nothing: a server sends what it was given."""
 
     async def end(self) -> bool:
-        """Send the last part; False if the response has not started."""
-        if self._started and not self._over:
-            self._over = True
+        """Send the last part; False if the response has not started, or needs no end any more."""
+        if self._open:
+            self._open, self.over = False, True
             await self._send({**_LAST})
-        return self._over
+        return self.over
 
 
 class Conversation:
     """A WebSocket, seen from between server and app: `send` when it is called, and `receive`."""
 
-    __slots__ = ("_code", "_open", "_receive", "_send", "_waiting", "over")
+    __slots__ = ("_closed", "_code", "_let_go", "_open", "_receive", "_send", "_waiting", "over")
 
     def __init__(self, receive: Receive, send: Send, code: int) -> None:
         """Stand between the two.
@@ -111,8 +122,12 @@ class Conversation:
         self._send = send
         self._code = code
         self._open = False
-        #: What the app waits in for the next message.
+        #: What the app waits in for the next message; None if it does not.
         self._waiting: anyio.CancelScope | None = None
+        #: Set when it does not any more; None while nobody asks for that.
+        self._let_go: anyio.Event | None = None
+        #: Set when the close was sent, or could not be: then the app is told.
+        self._closed = anyio.Event()
         #: Whether the drain has ended it.
         self.over = False
 
@@ -123,21 +138,27 @@ class Conversation:
             StreamEndedError: the drain has ended it.
         """
         if self.over:
-            raise StreamEndedError
-        if message["type"] == "websocket.accept":
-            self._open = True
-        elif message["type"] == "websocket.close":
+            await _refuse()
+        if message["type"] == "websocket.close":
             self._open = False
         await self._send(message)
+        if message["type"] == "websocket.accept":
+            self._open = True
 
     async def receive(self) -> Message:
         """Return the client's next message, or that there will be none."""
         if not self.over:
-            with anyio.CancelScope() as self._waiting:
-                message = await self._receive()
-                if message["type"] == "websocket.disconnect":
-                    self._open = False
-                return message
+            try:
+                with anyio.CancelScope() as self._waiting:
+                    message = await self._receive()
+                    if message["type"] == "websocket.disconnect":
+                        self._open = False
+                    return message
+            finally:
+                self._waiting = None
+                if self._let_go is not None:
+                    self._let_go.set()
+        await self._closed.wait()
         return {"type": "websocket.disconnect", "code": self._code, "reason": None}
 
     async def settled(self) -> None:
@@ -147,15 +168,21 @@ class Conversation:
                 pass  # what the client had sent before it read the close
 
     async def end(self) -> bool:
-        """Close it; False if it is not open: a handshake is a request, and gets its answer."""
+        """Close it; False if it is not open: a handshake is a request, and gets its answer.
+
+        Nobody waits for a message meanwhile: granian 2.8 sends no close frame then.
+        """
         if not self._open:
             return self.over
         self._open, self.over = False, True
         try:
+            if self._waiting is not None:
+                self._let_go = anyio.Event()
+                self._waiting.cancel()
+                await self._let_go.wait()
             await self._close()
         finally:
-            if self._waiting is not None:
-                self._waiting.cancel()
+            self._closed.set()
         return True
 
     async def _close(self) -> None:
@@ -170,6 +197,12 @@ class Conversation:
                 raise
             self._code += PRIVATE
             await self._send({**close, "code": self._code})
+
+
+async def _refuse() -> NoReturn:
+    """Refuse a message; an app that tries for ever lets others have their turn."""
+    await anyio.lowlevel.checkpoint()
+    raise StreamEndedError
 
 
 def closing(headers: Iterable[Iterable[bytes]]) -> list[tuple[bytes, bytes]]:

@@ -224,6 +224,8 @@ class Life:
         self.duties.start(self._loop, state, torn_down=self.end)
         if self.draining.is_set():
             self.duties.call_back(self.take)
+            if self._closing is None:  # the drain was there before the loop
+                self._close_streams(at_once=False)
         self._proceed()
 
     def converse(self, receive: Receive, send: Send) -> Conversation:

@@ -11,6 +11,7 @@ request, and knows what connects again by itself. An app that knows better has t
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Final
 
 from healthkit._log import logger
@@ -46,22 +47,37 @@ def reconnects(scope: Scope) -> bool:
 
 def rule_of(long_lived: Callable[[Scope], object] | None) -> Callable[[Scope], bool]:
     """Return what says whether the drain ends a stream: the app's word first, then the rule."""
-    if long_lived is None:
-        return reconnects
+    return reconnects if long_lived is None else _Judge(long_lived)
 
-    def judge(scope: Scope) -> bool:
+
+class _Judge:
+    """The app's `long_lived`. Whatever it returns or raises, there is an answer."""
+
+    def __init__(self, long_lived: Callable[[Scope], object]) -> None:
+        self._long_lived = long_lived
+        #: Each count asks again for each request: to complain once is enough.
+        self._complained = False
+
+    def __call__(self, scope: Scope) -> bool:
+        problem: BaseException | None = None
+        said: object = None
         try:
-            said = long_lived(scope)
-        except Exception:  # noqa: BLE001  # the app's own, and no reason to lose a drain
-            logger.warning("long_lived failed: the rule for streams decides", exc_info=True)
-            said = None
-        return reconnects(scope) if said is None else bool(said)
-
-    return judge
+            said = self._long_lived(scope)
+        except (Exception, SystemExit) as exc:  # noqa: BLE001  # the app's code may raise anything
+            problem = exc
+        if isinstance(said, bool):
+            return said
+        if inspect.iscoroutine(said):
+            said.close()
+        if (said is not None or problem is not None) and not self._complained:
+            self._complained = True
+            did = "returned neither True, False nor None" if problem is None else "failed"
+            logger.warning("long_lived %s: the rule for streams decides", did, exc_info=problem)
+        return reconnects(scope)
 
 
 def send_raises(scope: Scope) -> bool:
     """Whether `send` tells an app that nobody listens, in the version that the server speaks."""
     version = str(scope.get("asgi", {}).get("spec_version", ""))
     major, _, minor = version.partition(".")
-    return major.isdigit() and minor.isdigit() and (int(major), int(minor)) >= SEND_RAISES
+    return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) >= SEND_RAISES

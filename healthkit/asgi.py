@@ -177,7 +177,7 @@ class HealthMiddleware:
             try:
                 await self._app(scope, receive, send)
             except Exception:
-                if send not in flight.ended:
+                if not send.over:
                     raise
             await send.settled()
         finally:
