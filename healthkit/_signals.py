@@ -274,7 +274,7 @@ def _hook_into_fork() -> None:
 def _is_repeated(after: float) -> bool:
     """Whether a SIGTERM that comes so long after the last is the server's own repetition.
 
-    Gunicorn says in the environment of its workers that it is there (gunicorn/arbiter.py, __init__).
+    Gunicorn's says in the environment that it is there (gunicorn/arbiter.py, Arbiter.__init__).
     """
     software = os.environ.get("SERVER_SOFTWARE", "")
     return after < REPEATED_WITHIN and software.startswith("gunicorn/")
