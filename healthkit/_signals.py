@@ -3,7 +3,8 @@
 The server's handler is remembered and put back: nothing of the server is patched. The sequence is
 
 1. The first SIGTERM begins the drain; the server does not see it yet.
-2. One that follows within a second is the same (a process group delivers two).
+2. One that follows within a second is the same (a process group delivers two). So is what
+   gunicorn's master repeats, second by second, to a worker that is one too many (TTOU).
 3. When the drain is over, or at a later SIGTERM, the server's handler is restored and the signal
    raised again: from there the server ends as it always does, with its own exit code.
 
@@ -45,6 +46,11 @@ if TYPE_CHECKING:
 #: that signals the process group delivers two within milliseconds.
 SAME_SIGNAL: Final = 1.0
 
+#: In seconds: gunicorn's master looks at its workers once a second, and each time sends SIGTERM to
+#: those that are too many, until they are gone (gunicorn 27 gunicorn/arbiter.py, manage_workers).
+#: Nobody is in a hurry then. Twice as long, for machines on which a lot else is going on.
+REPEATED_WITHIN: Final = 2.0
+
 #: Why a gate can't be closed.
 Refusal = Literal["not in the main thread", "nobody handles SIGTERM here"]
 
@@ -83,7 +89,9 @@ class Gate:
         self._handler: _Handler | None = None
         #: What stands before the loop, where that handles the signal.
         self._wakeup: Wakeup | None = None
+        #: When SIGTERM came, at first and last.
         self._first: float | None = None
+        self._last = 0.0
 
     def __repr__(self) -> str:
         return f"<Gate {'closed' if self.closed else 'open'}>"
@@ -159,12 +167,13 @@ class Gate:
     def take(self) -> None:
         """Take a SIGTERM. Runs between two bytecodes of whatever the main thread is doing."""
         now = self.now()
+        last, self._last = self._last, now
         if self._first is None:
             self._first = now
             for keeper in self._keepers:
                 keeper.done = not keeper.began()
             self._pass_if_done()
-        elif now - self._first >= SAME_SIGNAL:
+        elif now - self._first >= SAME_SIGNAL and not _is_repeated(now - last):
             for keeper in self._keepers:
                 keeper.hurried = True
             self.hand_over()
@@ -260,6 +269,15 @@ def _hook_into_fork() -> None:
     """Register with the interpreter, once per process: a registration can't be taken back."""
     if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
         os.register_at_fork(after_in_child=GATE.forked)
+
+
+def _is_repeated(after: float) -> bool:
+    """Whether a SIGTERM that comes so long after the last is the server's own repetition.
+
+    Gunicorn's says in the environment that it is there (gunicorn/arbiter.py, Arbiter.__init__).
+    """
+    software = os.environ.get("SERVER_SOFTWARE", "")
+    return after < REPEATED_WITHIN and software.startswith("gunicorn/")
 
 
 def _is_of_a_loop(handler: object) -> bool:

@@ -122,6 +122,31 @@ def test_a_later_signal_passes_straight_through() -> None:
     assert front.server.got == 2
 
 
+def test_what_gunicorns_master_repeats_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each second, to a worker that is one too many; after a pause it is somebody in a hurry."""
+    monkeypatch.setenv("SERVER_SOFTWARE", "gunicorn/27.0.1")
+    front = Front()
+    front.close()
+    for _ in range(20):
+        terminate()
+        front.watch.moment += 1.01
+    assert (front.began, front.server.got) == (1, 0)
+    front.watch.moment += 1
+    terminate()
+    assert (front.began, front.server.got) == (1, 1)
+
+
+def test_no_other_server_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment says of somebody else changes nothing."""
+    monkeypatch.setenv("SERVER_SOFTWARE", "waitress")
+    front = Front()
+    front.close()
+    terminate()
+    front.watch.moment += 1.01
+    terminate()
+    assert (front.began, front.server.got) == (1, 1)
+
+
 def test_a_signal_without_a_loop_passes_straight_through() -> None:
     """Nobody would ever open the gate."""
     front = Front(loop_is_alive=False)

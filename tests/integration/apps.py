@@ -44,10 +44,11 @@ async def echo(websocket: WebSocket) -> None:
 
 async def child(request: Request) -> JSONResponse:
     """Start a child by the method in the path, terminate it, and say how that went."""
-    return JSONResponse(await asyncio.to_thread(_child, request.path_params["method"]))
+    return JSONResponse(await asyncio.to_thread(child_ends, request.path_params["method"]))
 
 
-def _child(method: str) -> dict[str, object]:
+def child_ends(method: str) -> dict[str, object]:
+    """Start a child and terminate it; return who handles SIGTERM there, and its exit code."""
     context = CONTEXTS[method]
     handlers, other_end = multiprocessing.Pipe()
     process = context.Process(target=_in_child, args=(other_end,))

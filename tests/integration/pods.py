@@ -69,7 +69,9 @@ _FOREIGN: Final = (
 )
 
 _LISTENS: Final = re.compile(
-    r"(?:running on|listening at):? http://127\.0\.0\.1:([1-9]\d*)", re.IGNORECASE
+    r"(?:(?:running on|listening at):? http://|listening on tcp address )"
+    r"127\.0\.0\.1:([1-9]\d*)",
+    re.IGNORECASE,
 )
 
 #: A call about a file: a path, or a descriptor of one. Sockets and pipes are neither.
@@ -93,14 +95,14 @@ class Look:
     pid: int | None = None
 
 
-async def ask(port: int, path: str, *, spread: bool = False) -> Look:
+async def ask(port: int, path: str, *, spread: bool = False, within: float = ANSWER_WITHIN) -> Look:
     """Ask once, like a kubelet. Never raises: no answer is a `Look` too."""
     more = f"{SPREAD.decode()}: 1\r\n" if spread else ""
     request = f"GET {path} HTTP/1.1\r\nhost: pod\r\n{more}connection: close\r\n\r\n"
     asked = time.monotonic()
     raw = b""
     with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(within):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 writer.write(request.encode())
