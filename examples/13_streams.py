@@ -49,18 +49,20 @@ async def echo(websocket: WebSocket) -> None:
     """Send back what comes; when the pod drains, tell the client, and end a moment later."""
     await websocket.accept()
     async with anyio.create_task_group() as group:
-
-        async def say_goodbye() -> None:
-            await health.draining()
-            await websocket.send_text("this pod ends: last words, please")
-            await anyio.sleep(LAST_WORDS)
-            await websocket.close(1012, "connect again")
-            group.cancel_scope.cancel()
-
-        group.start_soon(say_goodbye)
+        group.start_soon(say_goodbye, websocket, group.cancel_scope)
         async for text in websocket.iter_text():
             await websocket.send_text(text)
         group.cancel_scope.cancel()
+        return
+    await websocket.close(1012, "connect again")
+
+
+async def say_goodbye(websocket: WebSocket, conversation: anyio.CancelScope) -> None:
+    """Wait for the drain, then for the client's last words."""
+    await health.draining()
+    await websocket.send_text("this pod ends: last words, please")
+    await anyio.sleep(LAST_WORDS)
+    conversation.cancel()
 
 
 async def ticks() -> AsyncIterator[str]:
