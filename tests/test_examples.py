@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import httpx
 import pytest
 from rich.console import Console
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from examples.pod import app as pod
 from examples.pod.load import Load, Tally, complaint
@@ -43,6 +45,8 @@ PROGRAMS = [
     pytest.param("06_prestop", "starlette", "http://pod/"),
     pytest.param("08_checks", "starlette", "http://pod/"),
     pytest.param("09_workers", "starlette", "http://pod/"),
+    pytest.param("12_litestar", "litestar", "http://shop.example/"),
+    pytest.param("13_streams", "starlette", "http://pod/"),
 ]
 
 #: The same of those that speak WSGI.
@@ -202,20 +206,75 @@ def test_quart_starts_up_by_itself() -> None:
         assert client.get("/").text == "hello\n"
 
 
+def test_litestar_starts_up_by_itself_and_is_probed_by_address() -> None:
+    """Its own start-up has run before anything else; its host check is as strict as before."""
+    app, health = parts(example("12_litestar", "litestar"))
+    with TestClient(app, base_url="http://10.1.2.3:8000") as client:
+        wait(client, health, "warming")
+        assert client.get("/livez").status_code == 200
+        assert client.get("/").status_code == 400
+        assert client.get("/", headers={"Host": "shop.example"}).text == "hello\n"
+
+
 def test_prestop_wants_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the token there is no hook; with it, the drain begins, once for many calls."""
-    module = example("06_prestop")
-    app, health = parts(module)
-    monkeypatch.setattr(module, "DELAY", 0.0)
+    """Without the token there is no hook; with it, the pod drains, once for many calls."""
+    monkeypatch.setenv("HEALTHKIT_PRESTOP_TOKEN", "correct-horse-battery-staple")
+    monkeypatch.setenv("HEALTHKIT_DRAIN_DELAY", "0")
+    app, health = parts(example.__wrapped__("06_prestop"))
     with TestClient(app) as client:
-        assert client.get("/prestop", headers={"X-Prestop-Token": ""}).status_code == 404
-        monkeypatch.setattr(module, "TOKEN", "secret")
         assert client.get("/prestop").status_code == 404
+        wrong = {"Authorization": "Bearer wrong-horse-battery-staple"}
+        assert client.get("/prestop", headers=wrong).status_code == 404
+        wait(client, health, "serving")
         assert health.phase == "serving"
+        right = {"Authorization": "Bearer correct-horse-battery-staple"}
         for _ in range(2):
-            answer = client.get("/prestop", headers={"X-Prestop-Token": "secret"})
-            assert answer.text == "drained\n"
+            assert client.get("/prestop", headers=right).text == "drained\n"
             assert health.phase == "draining"
+
+
+def test_without_a_token_there_is_no_prestop() -> None:
+    """Unless the environment has one, the path is the app's."""
+    app, _ = parts(example("06_prestop"))
+    with TestClient(app) as client:
+        assert client.get("/prestop").text == "Not Found"
+
+
+def test_a_stream_ends_and_another_ends_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events end complete with the drain; the echo answers until it has said goodbye."""
+    module = example("13_streams")
+    app, health = parts(module)
+    monkeypatch.setattr(module, "LAST_WORDS", 0.5)
+    monkeypatch.setattr(module, "PACE", 0.01)
+    with (
+        TestClient(app) as client,
+        ThreadPoolExecutor() as pool,
+        client.websocket_connect("/echo") as websocket,
+    ):
+        accept = {"Accept": "text/event-stream"}
+        events = pool.submit(client.get, "/events", headers=accept)
+        until(lambda: health.life.streams == 1)
+        assert health.life.in_flight == 1, "the echo counts as a request"
+        websocket.send_text("one")
+        assert websocket.receive_text() == "one"
+        health.drain()
+        assert websocket.receive_text() == "this pod ends: last words, please"
+        websocket.send_text("two")
+        assert websocket.receive_text() == "two"
+        assert events.result(10).text.startswith("data: tick 0\n\n")
+        with pytest.raises(WebSocketDisconnect) as closed:
+            websocket.receive_text()
+    assert (closed.value.code, closed.value.reason) == (1012, "connect again")
+
+
+def test_a_client_of_the_echo_may_leave() -> None:
+    """Then nobody waits for the drain any more."""
+    app, health = parts(example("13_streams"))
+    with TestClient(app) as client:
+        with client.websocket_connect("/echo") as websocket:
+            websocket.send_text("one")
+            assert websocket.receive_text() == "one"
+        until(lambda: health.life.in_flight == 0)
 
 
 def test_the_checks_are_listed_as_the_readme_shows_them() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,8 @@ from starlette.testclient import TestClient
 from healthkit import Health, Phase, Probe
 from healthkit._answers import verdict
 from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS, SHUTDOWN_RESERVE
+from tests.frameworks import FRAMEWORKS, program
+from tests.integration.endings_servers import SERVERS, WSGI_SERVERS, Gate
 from tests.reports import a_report
 
 if TYPE_CHECKING:
@@ -24,7 +28,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -155,3 +160,57 @@ def test_the_grace_period_adds_up() -> None:
     assert f"{said} = {sum(parts):g} s of {grace:g} s" in README
     assert f"terminationGracePeriodSeconds: {grace:g}" in README
     assert f'--timeout-graceful-shutdown, "{SHUTDOWN_RESERVE:g}"' in README
+
+
+def test_every_framework_has_its_line_and_its_example() -> None:
+    """None is in the table that is not tested, and the other way round."""
+    rows = table("| framework |")
+    assert {row[0] for row in rows} == set(FRAMEWORKS)
+    for name, _, file in rows:
+        assert (ROOT / "examples" / file).exists(), name
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_the_line_of_a_framework_is_all_it_takes(name: str, tmp_path: Path) -> None:
+    """Probes by the pod's address are answered; the app's own host check stays as strict."""
+    pytest.importorskip(FRAMEWORKS[name].module)
+    (line,) = [row[1] for row in table("| framework |") if row[0] == name]
+    (tmp_path / "program.py").write_text(program(FRAMEWORKS[name], line), encoding="utf-8")
+    command = [sys.executable, "-W", "error", "program.py"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(  # noqa: S603  # our own interpreter
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def options(line: str) -> set[str]:
+    """Return the options of a command line, by name."""
+    return set(re.findall(r"--[a-z-]+", line))
+
+
+def test_the_servers_are_those_whose_endings_are_counted() -> None:
+    """Each has a row, which says whether SIGTERM alone does it; the options were measured."""
+    servers = {server.name: server for server in (*SERVERS, *WSGI_SERVERS)}
+    rows = {name.strip(): row for row in table("| server | SIGTERM") for name in row[0].split(",")}
+    assert set(rows) == set(servers)
+    for name, (_, alone, line, _) in rows.items():
+        server = servers[name]
+        assert alone == ("yes" if server.gate is Gate.HERE else "no"), name
+        command = re.match(r"[^`]*", line)
+        assert command is not None
+        ours = options(command[0]) - {"--threads"}
+        assert ours <= options(server.command.replace("{loop}", "")) | {"--workers"}, name
+
+
+def test_limits_that_count_from_sigterm_exceed_the_drain() -> None:
+    """Those in the table are the delay, the time for what is in flight, and the reserve."""
+    parameters = inspect.signature(Health).parameters
+    timeout = parameters["drain_timeout"].default
+    from_sigterm = DRAIN_DELAY_IN_KUBERNETES + timeout + SHUTDOWN_RESERVE
+    for _, _, line, limit in table("| server | SIGTERM"):
+        found = re.findall(r"--(?:graceful-timeout|workers-kill-timeout|\S+shutdown) (\d+)", line)
+        if "Counts from SIGTERM" in limit:
+            assert found == [f"{from_sigterm:g}"]
+        elif "end of the drain" in limit:
+            assert found == [f"{SHUTDOWN_RESERVE:g}"]
