@@ -163,8 +163,11 @@ class Conversation:
 
     async def settled(self) -> None:
         """Wait for the client to answer the close: a server that ends at once would cut it off."""
+        if not self.over:
+            return
         with contextlib.suppress(Exception), anyio.move_on_after(CLOSE_WITHIN):
-            while self.over and (await self._receive())["type"] != "websocket.disconnect":
+            await self._closed.wait()
+            while (await self._receive())["type"] != "websocket.disconnect":
                 pass  # what the client had sent before it read the close
 
     async def end(self) -> bool:
@@ -195,8 +198,9 @@ class Conversation:
             # sendClose). By 1000 a client would take it that nobody wants it back.
             if self._code >= PRIVATE:
                 raise
-            self._code += PRIVATE
-            await self._send({**close, "code": self._code})
+            private = self._code + PRIVATE
+            await self._send({**close, "code": private})
+            self._code = private
 
 
 async def _refuse() -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import anyio.lowlevel
@@ -69,7 +69,7 @@ class Server(Exchange):
         """Have the client be gone."""
         await self.to_app.send({"type": "websocket.disconnect", "code": 1001})
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -333,6 +333,65 @@ async def test_a_server_that_refuses_the_close_changes_nothing() -> None:
         assert not await end(talk)
         assert await end(talk)
         assert await talk.receive() == GONE
+
+
+@pytest.mark.parametrize(("code", "sent"), [(1012, 4012), (1001, 4001)])
+async def test_a_server_that_knows_few_codes_is_given_a_private_one(code: int, sent: int) -> None:
+    """daphne's; by 1000 a client would take it that nobody wants it back."""
+    with Server() as server:
+
+        async def few(message: Message) -> None:
+            if message.get("code", 1000) != 1000 and message["code"] < 3000:
+                raise ValueError(message["code"])
+            await server.send(message)
+
+        talk = Conversation(server.receive, few, code)
+        await talk(ACCEPT)
+        assert await end(talk)
+        assert server.messages[-1] == {**CLOSED, "code": sent}
+        assert await talk.receive() == {**GONE, "code": sent}
+
+
+async def test_a_code_that_is_private_already_is_tried_once() -> None:
+    """There is no other to fall back on."""
+    with Server() as server:
+        talk = Conversation(server.receive, server.send, 4999)
+        await talk(ACCEPT)
+        server.refusal = ValueError("4999")
+        assert not await end(talk)
+        server.refusal = None
+        assert server.messages == [ACCEPT]
+
+
+async def test_a_stream_that_was_ended_waits_for_the_clients_answer() -> None:
+    """After what the client had sent before; a server that ends at once would cut it off."""
+    with Server() as server:
+        talk = conversation(server)
+        await talk(ACCEPT)
+        await end(talk)
+        await server.says("too late")
+        async with anyio.create_task_group() as tasks:
+            before = anyio.current_time()
+            tasks.start_soon(talk.settled)
+            await anyio.sleep(0.3)
+            await server.hangs_up()
+        assert anyio.current_time() == pytest.approx(before + 0.3)
+
+
+async def test_a_client_that_does_not_answer_is_not_waited_for() -> None:
+    """Nor one that nobody has closed, nor a server that has nothing more to say."""
+    with Server() as server:
+        talk = conversation(server)
+        await talk(ACCEPT)
+        before = anyio.current_time()
+        await talk.settled()
+        assert anyio.current_time() == pytest.approx(before)
+        await end(talk)
+        await talk.settled()
+        assert anyio.current_time() == pytest.approx(before + CLOSE_WITHIN)
+        server.to_app.close()
+        await talk.settled()
+        assert anyio.current_time() == pytest.approx(before + CLOSE_WITHIN)
 
 
 async def test_an_app_that_is_cancelled_hears_of_that() -> None:
