@@ -44,6 +44,7 @@ web = Litestar(
     [hello],
     on_startup=[connect],
     allowed_hosts=AllowedHostsConfig(["shop.example"]),
+    logging_config=None,  # or Litestar takes the root logger for itself
 )
 # Litestar spells the types of ASGI in its own way.
 app = HealthMiddleware(cast("ASGIApp", web), health=health)
