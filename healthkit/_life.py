@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from healthkit._workers import Workers
 
 #: Seconds between two looks at the gate: the first, and what they double to.
-RENEW_AFTER: Final = 0.05
+RENEW_AFTER: Final = 0.001
 RENEW_EVERY: Final = 60.0
 
 _T = TypeVar("_T")

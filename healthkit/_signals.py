@@ -19,8 +19,8 @@ Servers handle the signal in three ways:
 - by ``loop.add_signal_handler`` (granian, gunicorn's ASGI worker, hypercorn with ``-w 0``): the
   loop acts on a byte in its wakeup descriptor, so that `_wakeup` stands before that as well;
 - not at all. On trio hypercorn's ``-w 0`` ends by SIGINT only, so that is what it gets. Elsewhere
-  there is no graceful end to stand in front of (a worker of hypercorn's default never gets a
-  signal, pgjones/hypercorn#374), and the gate is not closed.
+  there is no graceful end to stand in front of, and the gate is not closed: the workers of
+  hypercorn's default poll an event that its master sets (hypercorn 0.18 hypercorn/run.py, run).
 
 In a forked child everything is put back: the child's SIGTERM is none of the app's drain.
 """

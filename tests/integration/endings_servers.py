@@ -88,7 +88,7 @@ _UVICORN_TICK: Final = "uvicorn's master looks for signals twice a second (super
 
 _HYPERCORN: Final = "hypercorn --bind 127.0.0.1:0 --graceful-timeout 5 --worker-class {loop}"
 #: The signal is the master's: its workers poll an event that it sets.
-_ONLY_MASTER: Final = "pgjones/hypercorn#308"
+_ONLY_MASTER: Final = "hypercorn/run.py, run: only the master hears of a signal"
 
 UVICORN: Final = Server(
     name="uvicorn",
