@@ -119,7 +119,7 @@ async def _nothing_is_lost(setup: Setup, place: Path, again_after: float | None)
         slow = server.asking(f"/sleep/{SLOW}")
         await asyncio.sleep(EARLY)
         server.kill_with(signal.SIGTERM, group=again_after is None)
-        during = asyncio.create_task(server.asks_until(server.sent + DELAY - EARLY))
+        during = asyncio.create_task(server.asks_until(server.sent + DELAY - 2 * EARLY))
         if again_after is not None:
             await asyncio.sleep(again_after)
             server.kill_with(signal.SIGTERM)
@@ -251,7 +251,7 @@ async def one_too_many(setup: Setup, place: Path) -> None:
 async def ends_with_a_drain(server: Serving) -> None:
     """SIGTERM: the delay is there, and what comes in it is answered."""
     server.kill_with(signal.SIGTERM)
-    assert set(await server.asks_until(server.sent + DELAY - EARLY)) == {200}
+    assert set(await server.asks_until(server.sent + DELAY - 2 * EARLY)) == {200}
     code, took = await server.over()
     assert (code, took >= DELAY - 0.1) == (server.setup.exit_code, True)
 
