@@ -6,7 +6,8 @@ The server's handler is remembered and put back: nothing of the server is patche
 2. One that follows within a second is the same (a process group delivers two). So is what
    gunicorn's master repeats, second by second, to a worker that is one too many (TTOU).
 3. When the drain is over, or at a later SIGTERM, the server's handler is restored and the signal
-   raised again: from there the server ends as it always does, with its own exit code.
+   raised again: from there the server ends as it always does, with its own exit code. (A loop is
+   given a later SIGTERM at once, too; what comes after that one is kept from it.)
 
 There is one gate per process, and it may have several keepers: an app and one that is mounted in
 it, each with a drain of its own. The first SIGTERM begins all drains at once, and the gate opens
@@ -92,6 +93,8 @@ class Gate:
         #: When SIGTERM came, at first and last.
         self._first: float | None = None
         self._last = 0.0
+        #: Whether the server has got it though the gate is closed.
+        self._given = False
 
     def __repr__(self) -> str:
         return f"<Gate {'closed' if self.closed else 'open'}>"
@@ -148,8 +151,9 @@ class Gate:
 
     def hand_over(self) -> None:
         """Open the gate, and give the server the SIGTERM that was held back, if there was one."""
-        held, self._first = self._first is not None, None
+        held, self._first = self._first is not None and not self._given, None
         self._keepers = ()
+        self._given = False
         number = signal.SIGTERM if self._handler is None else self._handler.signal
         in_main_thread = self._open()
         if held and in_main_thread:
@@ -176,12 +180,17 @@ class Gate:
         elif now - self._first >= SAME_SIGNAL and not _is_repeated(now - last):
             for keeper in self._keepers:
                 keeper.hurried = True
-            self.hand_over()
+            # A loop gets its byte, and no other for as long as there is work: granian's worker
+            # hangs for ever at the third (emmett-framework/granian 2.8 granian/_signals.py).
+            self._given = self._given or (self._wakeup is not None and self._wakeup.give())
+            if not self._given:
+                self.hand_over()
 
     def forked(self) -> None:
         """Be in a forked child: everything is put back, nobody keeps the gate."""
         self._keepers = ()
         self._first = None
+        self._given = False
         wakeup, self._wakeup = self._wakeup, None
         self._open()
         if wakeup is not None:

@@ -63,6 +63,14 @@ class Wakeup:
         """Take the place again, if somebody has put his own descriptor there since."""
         self._replace()
 
+    def give(self) -> bool:
+        """Give them one SIGTERM, now; return whether there is anybody. May be in a handler."""
+        if self._duplicate == _NONE:
+            return False
+        with contextlib.suppress(OSError):  # full: the loop has not even got what came before
+            os.write(self._duplicate, _SIGTERM)
+        return True
+
     def let_pass(self) -> None:
         """Pass SIGTERM on as well. Safe in any thread."""
         self._passes = True

@@ -17,7 +17,6 @@ import anyio
 import anyio.lowlevel
 import pytest
 import trio
-import trio.testing
 
 from healthkit import ConfigError
 from healthkit._loop import Loop, Tasks, current_time

@@ -85,6 +85,10 @@ def terminate() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
+def _never(_thread: threading.Thread) -> None:
+    """Begin nothing."""
+
+
 def test_the_first_signal_begins_the_drain_and_is_held_back() -> None:
     """The server does not see it before the drain is over; then it gets exactly one."""
     front = Front()
@@ -269,6 +273,32 @@ def test_a_loops_own_handler_is_stood_before(
         server.gate.finished(server.keeper)
         assert await server.hears()
         assert server.installed() == server.before
+
+    on(factory, play)
+
+
+@LOOPS
+def test_a_loop_in_a_hurry_gets_one_signal_and_no_other(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """A worker of granian's hangs at its third. At the end everything is put back."""
+
+    async def play() -> None:
+        server = LoopServer()
+        for _ in range(4):
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+            server.watch.moment += 1.2
+        assert server.keeper.hurried
+        assert await server.hears()
+        await asyncio.sleep(0.05)
+        server.gate.leave(server.keeper)
+        await asyncio.sleep(0.05)
+        assert server.got == 1
+        assert server.installed() == server.before
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)
+        assert server.got == 2
 
     on(factory, play)
 
@@ -511,7 +541,7 @@ def test_a_forked_child_has_the_loops_handler_and_descriptor() -> None:
 
 def test_what_a_forked_child_of_a_loops_server_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same for the descriptor. The thread is not there in a child, and did not begin here."""
-    monkeypatch.setattr("healthkit._wakeup.Thread.start", lambda _thread: None)
+    monkeypatch.setattr("healthkit._wakeup.Thread.start", _never)
 
     async def play() -> None:
         server = LoopServer()

@@ -56,19 +56,27 @@ def installed() -> int:
     return found
 
 
+def _ignore(_signum: int, _frame: object) -> None:
+    """Do nothing."""
+
+
 @pytest.fixture
 def place() -> Iterator[Place]:
     """Return a loop's descriptor. Everything is put back."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
     before = signal.set_wakeup_fd(-1)
     for number in handlers:
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, _ignore)
     found = Place()
     yield found
     signal.set_wakeup_fd(before)
     found.close()
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+def _never(_thread: threading.Thread) -> None:
+    """Begin nothing."""
 
 
 def test_sigterm_is_held_back_and_others_pass(place: Place) -> None:
@@ -95,6 +103,24 @@ def test_it_can_be_told_to_let_pass(place: Place) -> None:
     assert place.heard() == TERM
     assert place.held.empty()
     wakeup.remove()
+
+
+def test_one_can_be_given_to_them(place: Place) -> None:
+    """While all others are held back, and though they do not read."""
+    wakeup = place.interpose()
+    assert wakeup.give()
+    assert place.heard() == TERM
+    for _ in range(100_000):
+        wakeup.give()
+    wakeup.remove()
+
+
+def test_where_nobody_is_none_can_be_given() -> None:
+    """No descriptor was there before ours."""
+    wakeup = Wakeup(int)
+    assert not wakeup.give()
+    wakeup.remove()
+    signal.set_wakeup_fd(-1)
 
 
 def test_what_somebody_has_put_there_since_stays(place: Place) -> None:
@@ -189,7 +215,7 @@ def test_in_a_forked_child_everything_is_closed(
 ) -> None:
     """The thread is not there to do it; here it never began."""
     before = len(list(Path("/proc/self/fd").iterdir()))
-    monkeypatch.setattr("healthkit._wakeup.Thread.start", lambda _thread: None)
+    monkeypatch.setattr("healthkit._wakeup.Thread.start", _never)
     wakeup = place.interpose()
     wakeup.forget()
     assert installed() == place.number

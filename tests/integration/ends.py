@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _APP: Final = "tests.integration.ends_app"
 
 #: Seconds that everybody may take beside what is known of his server: two cores, many tests.
-SLACK: Final = 1.0
+SLACK: Final = 2.0
 #: How many answers in a row say that the pod is ready; several workers answer in turn.
 IN_A_ROW: Final = 6
 

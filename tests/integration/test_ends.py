@@ -39,6 +39,7 @@ TABLE: Final[dict[Situation, tuple[str, ...]]] = {
     on.blocked: tuple(name for name in GATED if name != "gunicorn gthread"),
     on.complains: ALL,
     on.three_in_a_row: ("granian x1", "granian x2"),
+    on.three_in_a_hurry: ("granian x1", "granian x2", "hypercorn -w 0"),
 }
 
 #: Played at the same time in the quick run: every server, and most situations.
