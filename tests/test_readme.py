@@ -192,7 +192,7 @@ def options(line: str) -> set[str]:
 def test_the_servers_are_those_whose_endings_are_counted() -> None:
     """Each has a row, which says whether SIGTERM alone does it; the options were measured."""
     servers = {server.name: server for server in (*SERVERS, *WSGI_SERVERS)}
-    rows = {name.strip(): row for row in table("| server | SIGTERM") for name in row[0].split(",")}
+    rows = {name.strip(): row for row in table("| server | SIGTERM alone") for name in row[0].split(",")}
     assert set(rows) == set(servers)
     for name, (_, alone, line, _) in rows.items():
         server = servers[name]
@@ -208,7 +208,7 @@ def test_limits_that_count_from_sigterm_exceed_the_drain() -> None:
     parameters = inspect.signature(Health).parameters
     timeout = parameters["drain_timeout"].default
     from_sigterm = DRAIN_DELAY_IN_KUBERNETES + timeout + SHUTDOWN_RESERVE
-    for _, _, line, limit in table("| server | SIGTERM"):
+    for _, _, line, limit in table("| server | SIGTERM alone"):
         found = re.findall(r"--(?:graceful-timeout|workers-kill-timeout|\S+shutdown) (\d+)", line)
         if "Counts from SIGTERM" in limit:
             assert found == [f"{from_sigterm:g}"]
