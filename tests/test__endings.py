@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import anyio.lowlevel
@@ -69,7 +69,7 @@ class Server(Exchange):
         """Have the client be gone."""
         await self.to_app.send({"type": "websocket.disconnect", "code": 1001})
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
