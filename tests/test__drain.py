@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+import gc
+import random
+import weakref
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthkit._drain import QUIET, Detour, DrainPlan, Flight, land, sleep_until
+from healthkit._drain import QUIET, Detour, DrainPlan, Flight, end_streams, land, sleep_until
 from tests.servers import Exchange, http_scope
 
 if TYPE_CHECKING:
-    from starlette.types import Send
+    from collections.abc import AsyncGenerator
+    from types import MethodType
+
+    from starlette.types import Message, Scope, Send
 
 SECONDS = st.floats(0, 86_400)
 
@@ -160,3 +168,237 @@ async def test_a_server_of_one_request_at_a_time_gets_time_for_the_next() -> Non
         tasks.start_soon(serve)
         await anyio.sleep(1)
         assert await drain(flight, plan(delay=0)) == Drained("", round(5 + QUIET + QUIET, 3))
+
+
+# -- the ends of streams ---------------------------------------------------------------------------
+
+
+class Middle(random.Random):
+    """Chance without any: always the middle."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return it."""
+        return (a + b) / 2
+
+
+class Streams:
+    """A flight, and when each of its streams was ended."""
+
+    def __init__(self) -> None:
+        self.flight = Flight(None)
+        self.began = anyio.current_time()
+        self.ended: dict[int, float] = {}
+        self.sends: list[Send] = []
+
+    def board(self, refuses: int = 0, *, leaves: bool = True) -> int:
+        """Begin a stream; return its number.
+
+        Args:
+            refuses: how often it can't be ended yet.
+            leaves: whether its app hears of the end.
+        """
+        number = len(self.sends)
+        left = [refuses]
+
+        async def send(_message: Message) -> None:
+            left[0] -= 1
+            if left[0] >= 0:
+                raise RuntimeError
+            assert number not in self.ended
+            self.ended[number] = anyio.current_time() - self.began
+            if leaves:
+                del self.flight.calls[send]
+
+        self.sends.append(send)
+        self.flight.calls[send] = {"type": "websocket"}
+        return number
+
+    @asynccontextmanager
+    async def ending(
+        self,
+        jitter: float = 0,
+        timeout: float = 15,  # noqa: ASYNC109  # the drain's
+    ) -> AsyncGenerator[None]:
+        """End them, beside the block."""
+        async with anyio.create_task_group() as tasks:
+            deadline = anyio.current_time() + timeout
+            tasks.start_soon(end_streams, lambda: [self.flight], deadline, jitter, random.Random(4))  # noqa: S311  # no secret
+            yield
+            tasks.cancel_scope.cancel()
+
+
+async def test_the_ends_of_streams_are_spread() -> None:
+    """Evenly over the window, for all of their clients come back."""
+    streams = Streams()
+    for _ in range(200):
+        streams.board()
+    async with streams.ending(jitter=5):
+        await anyio.sleep(6)
+    moments = sorted(streams.ended.values())
+    assert len(moments) == 200
+    assert 0 <= moments[0] < moments[-1] <= 5
+    for second in range(5):
+        assert 20 <= sum(second <= moment < second + 1 for moment in moments) <= 60
+
+
+@pytest.mark.parametrize(("left", "last"), [(15, 7.5), (2, 1), (0, 0), (-5, 0)])
+async def test_the_window_leaves_time_to_end(left: float, last: float) -> None:
+    """It is half the time that is left, at most."""
+    streams = Streams()
+    for _ in range(50):
+        streams.board()
+    async with streams.ending(jitter=60, timeout=left):
+        await anyio.sleep(30)
+    assert last * 0.8 <= max(streams.ended.values()) <= last
+
+
+async def test_what_begins_later_is_ended_at_the_next_look() -> None:
+    """Not spread: they are few; and however late they come."""
+    streams = Streams()
+    async with streams.ending(jitter=5, timeout=15):
+        await anyio.sleep(3.1)
+        late = streams.board()
+        await anyio.sleep(60)
+        very_late = streams.board()
+        await anyio.sleep(1)
+    assert streams.ended[late] == pytest.approx(3.25)
+    assert streams.ended[very_late] == pytest.approx(63.25)
+
+
+async def test_a_stream_that_cannot_be_ended_yet_is_tried_again() -> None:
+    """At each look; meanwhile it does not count as ended."""
+    streams = Streams()
+    number = streams.board(refuses=3)
+    async with streams.ending():
+        await anyio.sleep(0.6)
+        assert (streams.flight.ended, streams.ended) == (set(), {})
+        await anyio.sleep(1)
+    assert streams.ended == {number: pytest.approx(0.75)}
+
+
+async def test_a_stream_that_leaves_by_itself_is_not_ended() -> None:
+    """Its moment had not come."""
+    streams = Streams()
+    streams.board()
+    async with streams.ending(jitter=5):
+        await anyio.lowlevel.checkpoint()
+        streams.flight.calls.clear()
+        await anyio.sleep(10)
+    assert streams.ended == {}
+
+
+async def test_nothing_is_kept_of_streams_that_have_left() -> None:
+    """Nor of what their servers used to send: it may be another's by now."""
+    streams = Streams()
+    streams.board()
+    stubborn = streams.board(leaves=False)
+    async with streams.ending():
+        await anyio.sleep(1)
+        assert streams.flight.ended == {streams.sends[stubborn]}
+        streams.ended.clear()
+        streams.flight.calls[streams.sends[0]] = {"type": "websocket"}
+        await anyio.sleep(1)
+        assert list(streams.ended) == [0]
+        gone = weakref.ref(streams.sends[stubborn])
+        streams.sends.clear()
+        streams.flight.calls.clear()
+        await anyio.sleep(1)
+        gc.collect()
+        assert (streams.flight.ended, gone()) == (set(), None)
+
+
+async def test_who_ends_them_next_begins_nothing_twice() -> None:
+    """The shutdown takes over from the drain: what was ended and stays is ended."""
+    streams = Streams()
+    number = streams.board(leaves=False)
+    for _ in range(2):
+        async with streams.ending():
+            await anyio.sleep(1)
+            assert streams.flight.ended == {streams.sends[number]}
+    assert list(streams.ended) == [number]
+
+
+async def test_an_end_that_is_interrupted_is_taken_up_again() -> None:
+    """The shutdown came while the server was sending the last part."""
+    flight = Flight(None)
+    sent: list[Message] = []
+    blocked = anyio.Event()
+
+    async def send(message: Message) -> None:
+        await blocked.wait()
+        sent.append(message)
+
+    flight.calls[send] = {"type": "websocket"}
+
+    async def once(seconds: float) -> None:
+        with anyio.move_on_after(seconds):
+            await end_streams(lambda: [flight], anyio.current_time() + 15, 0, Middle())
+
+    await once(0.5)
+    assert (flight.ended, sent) == (set(), [])
+    blocked.set()
+    await once(0.5)
+    assert (flight.ended, len(sent)) == ({send}, 1)
+
+
+async def test_a_stream_whose_server_hangs_holds_up_no_other() -> None:
+    """Nor does one whose server was cancelled."""
+    streams = Streams()
+
+    async def hangs(_message: Message) -> None:
+        await anyio.sleep_forever()
+
+    async def was_cancelled(_message: Message) -> None:
+        raise asyncio.CancelledError
+
+    streams.flight.calls[hangs] = streams.flight.calls[was_cancelled] = {"type": "websocket"}
+    for _ in range(3):
+        streams.board()
+    async with streams.ending(jitter=1):
+        await anyio.sleep(2)
+        late = streams.board()
+        await anyio.sleep(1)
+    assert set(streams.ended) == {0, 1, 2, late}
+
+
+async def test_requests_are_left_alone() -> None:
+    """However long they take."""
+    flight = Flight(None)
+    call = board(flight)
+    with anyio.move_on_after(60):
+        await end_streams(lambda: [flight], anyio.current_time() + 15, 1, Middle())
+    assert list(flight.calls) == [call]
+    assert cast("Exchange", cast("MethodType", call).__self__).messages == []
+
+
+def test_a_count_is_of_one_moment() -> None:
+    """Another thread may ask while the loop takes a stream on board: no count is negative."""
+    flight = Flight(None)
+
+    def is_stream(_scope: Scope) -> bool:
+        flight.calls[Exchange().send] = {"type": "websocket"}
+        return True
+
+    flight._is_stream = is_stream
+    flight.calls[Exchange().send] = {"type": "websocket"}
+    assert flight.requests == 0
+    assert flight.manifest() == "2 streams"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ("", ""),
+        ("s", "1 stream"),
+        ("r", "1 request"),
+        ("rrs", "2 requests, 1 stream"),
+        ("ss", "2 streams"),
+    ],
+)
+def test_the_manifest_counts_apart(kinds: str, said: str) -> None:
+    """With the plurals that there are."""
+    flight = Flight(None)
+    for kind in kinds:
+        scope = {"type": "websocket"} if kind == "s" else http_scope()
+        flight.calls[Exchange().send] = scope
+    assert flight.manifest() == said

@@ -192,7 +192,9 @@ def options(line: str) -> set[str]:
 def test_the_servers_are_those_whose_endings_are_counted() -> None:
     """Each has a row, which says whether SIGTERM alone does it; the options were measured."""
     servers = {server.name: server for server in (*SERVERS, *WSGI_SERVERS)}
-    rows = {name.strip(): row for row in table("| server | SIGTERM alone") for name in row[0].split(",")}
+    rows = {
+        name.strip(): row for row in table("| server | SIGTERM alone") for name in row[0].split(",")
+    }
     assert set(rows) == set(servers)
     for name, (_, alone, line, _) in rows.items():
         server = servers[name]
