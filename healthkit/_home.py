@@ -186,8 +186,7 @@ class _Stay:
         async def keep() -> None:
             results.append(await work())
 
-        if self._loop is not None:
-            self._loop.spawn(keep(), "work")
+        Loop().spawn(keep(), "work")
 
     def _run(self) -> None:
         """Be the thread."""

@@ -790,6 +790,19 @@ async def test_without_a_lifespan_everything_begins_at_the_first_request() -> No
     assert health.life.in_flight == 0
 
 
+async def test_what_is_neither_passes_through() -> None:
+    """A kind of scope that nobody here knows is the app's business, and may begin a life."""
+    seen: list[str] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope["type"])
+
+    health = Health()
+    middleware = HealthMiddleware(app, health=health)
+    await middleware({"type": "telepathy"}, receive_nothing, Exchange().send)
+    assert (seen, health.life.begun) == (["telepathy"], True)
+
+
 async def test_a_websocket_can_be_the_first_request() -> None:
     """It begins the life, and passes."""
     health = Health()

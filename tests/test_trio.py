@@ -15,7 +15,7 @@ import trio
 import trio.testing
 from starlette.types import Message  # a stream's type is there when it runs
 
-from healthkit import CheckFailed, Health, HealthMiddleware, Phase
+from healthkit import CheckFailed, Health, HealthMiddleware, Phase, _duties
 from healthkit._signals import GATE
 from tests.servers import Exchange, ask, http_scope, plain_app, receive_nothing
 from tests.virtual import REAL_TRIO, VIRTUAL_TRIO
@@ -276,3 +276,26 @@ async def test_the_time_of_a_pods_drain_is_known_on_trio(tmp_path: Path, server:
             while not server.terminated:  # noqa: ASYNC110  # a signal handler wakes nobody
                 await anyio.sleep(0.01)
         assert server.terminated[0] - sent == pytest.approx(0.3, abs=0.25)
+
+
+@pytest.mark.parametrize("anyio_backend", [REAL_TRIO], ids=["trio"])
+async def test_what_is_slow_to_end_is_not_waited_for(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shutdown goes on; only the run itself waits for what is shielded."""
+    monkeypatch.setattr(_duties, "OBEDIENCE", 0.05)
+    monkeypatch.setattr(_duties, "LAST_WORDS", 0.05)
+    health = Health()
+    over = anyio.Event()
+
+    @health.check(timeout=60, max_age=100)
+    async def slow() -> None:
+        with anyio.CancelScope(shield=True):
+            await over.wait()
+
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        await anyio.sleep(0.01)
+    assert "does not end when it is cancelled, and is closed: <Tasks 1>" in caplog.text
+    over.set()
+    await anyio.sleep(0.01)
+    assert healthkits_tasks() == []
