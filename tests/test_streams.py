@@ -662,6 +662,7 @@ async def test_one_send_for_two_requests_counts_twice(draining: bool) -> None:
     sent = Exchange()
     middleware = HealthMiddleware(app, health=health)
     await ask(middleware, "/0")
+    counts: list[int] = []
     async with anyio.create_task_group() as tasks:
         send = sent.send
         tasks.start_soon(middleware, http_scope("/1"), receive_nothing, send)
@@ -671,7 +672,7 @@ async def test_one_send_for_two_requests_counts_twice(draining: bool) -> None:
         tasks.start_soon(middleware, http_scope("/2"), receive_nothing, send)
         tasks.start_soon(middleware, http_scope("/3"), receive_nothing, send)
         await anyio.sleep(0.1)
-        counts = [health.life.in_flight]
+        counts.append(health.life.in_flight)
         for _ in range(3):
             await anyio.sleep(1)
             counts.append(health.life.in_flight)
