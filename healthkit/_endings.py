@@ -108,7 +108,17 @@ class Outgoing:
 class Conversation:
     """A WebSocket, seen from between server and app: `send` when it is called, and `receive`."""
 
-    __slots__ = ("_closed", "_code", "_let_go", "_open", "_receive", "_send", "_waiting", "over")
+    __slots__ = (
+        "_closed",
+        "_code",
+        "_let_go",
+        "_open",
+        "_receive",
+        "_send",
+        "_sending",
+        "_waiting",
+        "over",
+    )
 
     def __init__(self, receive: Receive, send: Send, code: int) -> None:
         """Stand between the two.
@@ -124,7 +134,9 @@ class Conversation:
         self._open = False
         #: What the app waits in for the next message; None if it does not.
         self._waiting: anyio.CancelScope | None = None
-        #: Set when it does not any more; None while nobody asks for that.
+        #: And what it sends its last message in.
+        self._sending: anyio.CancelScope | None = None
+        #: Set when it does not wait any more; None while nobody asks for that.
         self._let_go: anyio.Event | None = None
         #: Set when the close was sent, or could not be: then the app is told.
         self._closed = anyio.Event()
@@ -141,9 +153,12 @@ class Conversation:
             await _refuse()
         if message["type"] == "websocket.close":
             self._open = False
-        await self._send(message)
-        if message["type"] == "websocket.accept":
-            self._open = True
+        with anyio.CancelScope() as self._sending:
+            await self._send(message)
+            if message["type"] == "websocket.accept":
+                self._open = True
+            return
+        raise StreamEndedError
 
     async def receive(self) -> Message:
         """Return the client's next message, or that there will be none."""
@@ -186,6 +201,8 @@ class Conversation:
             await self._close()
         finally:
             self._closed.set()
+            if self._sending is not None:
+                self._sending.cancel()  # to a client that reads nothing it would last for ever
         return True
 
     async def _close(self) -> None:

@@ -81,14 +81,13 @@ class Health(Registrar):
             is held until it is drained. None is ``/prestop`` if there is a token. Without a token
             there is no such path.
         prestop_token: what the hook must send, as ``Authorization: Bearer <token>``: 16 to 200
-            printable ASCII characters without spaces. To anybody else the path does not exist. It
-            is never logged. None is no drain over HTTP.
+            printable ASCII characters without spaces. Anybody else is answered 404. It is never
+            logged. None is no drain over HTTP.
         metrics_registry: a registry whose metrics are served there too. None is healthkit's alone.
             It is only read: nothing is registered in it. It is collected on the event loop, as by
             prometheus_client's own ASGI app: a collector that blocks holds up everything.
         websocket_close_code: what a drain closes WebSockets with when its delay is over; 1012,
-            "service restart". Any code that may be sent: 1000 to 1014, 3000 to 4999, without 1004
-            to 1006.
+            "service restart". Any code that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999.
         stream_jitter: seconds over which the ends of WebSockets and other long-lived streams are
             spread at random, so that not all clients connect again at once; 1. At most half of
             `drain_timeout` is used.

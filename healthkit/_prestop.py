@@ -5,9 +5,8 @@ For a ``preStop.httpGet`` hook. The kubelet waits for the answer, whatever its s
 is `_pod_drain_rules`' business: this worker's own record is one among those of its pod, as if it
 was written now. How a worker drains is `_life`'s. The door sends the answer.
 
-A GET with the token can end the pod for good, so nobody else may find out that there is such a
-path: without the token, every answer is the same 404. It leaves no trace: whoever floods the path
-fills no log.
+A GET with the token can end the pod for good. Without the token every answer is the same 404, and
+leaves no trace: whoever floods the path fills no log.
 
 The surprising fact: a request that waits for the drain is in flight itself, for the server. For
 the drain it is not, or two of them would wait for each other.
@@ -192,6 +191,7 @@ class PreStopDesk:
         """Drain the pod; return the answer when it is drained. On the life's loop."""
         logger.info("a drain is asked for over HTTP")
         line = await drained(self._life(), self._settings)
+        logger.info("the drain that was asked for over HTTP is over: %s", line)
         return complete(OK, f"{line}\n")
 
     async def hold(self, receive: Receive, give: Callable[[Answer], Awaitable[None]]) -> None:

@@ -152,7 +152,9 @@ def _close_code(what: str, value: object) -> int:
     """Return a code that an endpoint may send (RFC 6455, 7.4; the IANA registry for the rest)."""
     code = _validate.whole(what, value, least=1000, most=4999)
     if code in {1004, 1005, 1006, 1015} or 1015 < code < 3000:  # noqa: PLR2004  # as above
-        raise _validate.refuse(what, value, "a code that may be sent: 1000 to 1014, 3000 to 4999")
+        raise _validate.refuse(
+            what, value, "a code that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999"
+        )
     return code
 
 

@@ -15,7 +15,9 @@ How it differs from the ASGI door:
 2. While draining, ``Connection: close`` is sent only through servers that are known to take it
    from an app. PEP 3333 forbids hop-by-hop headers, and wsgiref and waitress answer them with 500.
    gunicorn takes it, drops it, and closes by itself after its own SIGTERM.
-3. Functions of the user's that the ASGI door calls on the loop (`show_reasons`, the collectors of
+3. A drain can't end a response that goes on for ever: nothing stands between the server and the
+   app's iterable that could. It is waited for like any request; `long_lived` is not asked.
+4. Functions of the user's that the ASGI door calls on the loop (`show_reasons`, the collectors of
    `metrics_registry`) are called in the request's thread, several at once.
 """
 

@@ -186,7 +186,11 @@ def test_the_drain_delay_is_for_kubernetes(
         ("retry_after", True, "a whole number from 0 to 86400"),
         ("websocket_close_code", 999, "a whole number from 1000 to 4999"),
         *(
-            ("websocket_close_code", code, "a code that may be sent: 1000 to 1014, 3000 to 4999")
+            (
+                "websocket_close_code",
+                code,
+                "a code that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999",
+            )
             for code in (1004, 1005, 1006, 1015, 1016, 2999)
         ),
         ("stream_jitter", -1, "seconds as a number from 0 to 86400"),
