@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 #: not have started its response yet.
 LOOK: Final = 0.25
 
+#: So many calls in flight are too many to be judged again by each who counts: 5,000 took 11 ms.
+MANY: Final = 100
+
 #: Seconds in which a server that serves one request at a time has begun the next that waits.
 QUIET: Final = 0.1
 
@@ -59,6 +62,7 @@ class Flight:
 
     __slots__ = (
         "_is_stream",
+        "_known",
         "arrivals",
         "calls",
         "detour",
@@ -83,8 +87,10 @@ class Flight:
         self.calls: dict[Send, Scope] = {}
         #: The streams among them that the drain has ended. May lag behind them.
         self.ended: set[Send] = set()
-        #: Requests that are served by threads, an object for each.
-        self.guests: dict[object, None] = {}
+        #: Requests that are served by threads, an object for each; True for a long-lived stream.
+        self.guests: dict[object, bool] = {}
+        #: What was judged when somebody last counted, for as long as there is much to judge.
+        self._known: dict[Send, tuple[Scope, bool]] = {}
         #: How many of those there were, more or less: it changes with each.
         self.arrivals = 0
         #: Whether the server serves one of them at a time: what has arrived meanwhile waits in its
@@ -98,25 +104,31 @@ class Flight:
         self.landing: anyio.Event | None = None
 
     def __repr__(self) -> str:
-        load = f"requests={self.requests} streams={len(self.streams)} holds={len(self.holds)}"
+        requests, streams = self.count()
+        load = f"requests={requests} streams={streams} holds={len(self.holds)}"
         return f"<Flight {load} {self.detour or 'open'}>"
 
     @property
-    def requests(self) -> int:
-        """How many requests are in the app, without the streams. Safe in any thread."""
-        return self._count()[0]
-
-    @property
     def streams(self) -> list[Send]:
-        """The long-lived streams that are in the app. Safe in any thread."""
-        calls = self.calls.copy()
-        return [send for send, scope in calls.items() if self._is_stream(scope)]
+        """The long-lived streams among the calls. Safe in any thread."""
+        return [send for send, (_, is_stream) in self._judged().items() if is_stream]
 
-    def _count(self) -> tuple[int, int]:
+    def count(self) -> tuple[int, int]:
         """Return the numbers of requests and of streams, at one moment. Safe in any thread."""
-        calls = self.calls.copy()
-        streams = sum(self._is_stream(scope) for scope in calls.values())
-        return len(calls) - streams + len(self.guests), streams
+        calls, guests = self._judged(), self.guests.copy()
+        streams = sum(is_stream for _, is_stream in calls.values()) + sum(guests.values())
+        return len(calls) + len(guests) - streams, streams
+
+    def _judged(self) -> dict[Send, tuple[Scope, bool]]:
+        """Return the calls of this moment, and which are streams. Each is judged once, if many."""
+        judged: dict[Send, tuple[Scope, bool]] = {}
+        for send, scope in self.calls.copy().items():
+            known = self._known.get(send)
+            is_known = known is not None and known[0] is scope
+            judged[send] = known if is_known and known else (scope, self._is_stream(scope))
+        # What is kept is kept alive until somebody counts again: not without need.
+        self._known = judged if len(judged) > MANY else {}
+        return judged
 
     def forget(self) -> None:
         """Let go of the ended streams that have left: their `send` may be another's by now."""
@@ -142,7 +154,7 @@ class Flight:
 
     def manifest(self) -> str:
         """Say what is on board, for the log: ``2 requests, 1 stream, hold 'checkout job'``."""
-        requests, streams = self._count()
+        requests, streams = self.count()
         counts = [(requests, "request"), (streams, "stream")]
         said = [f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count]
         return ", ".join([*said, *sorted(self.holds.values())])

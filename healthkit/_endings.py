@@ -135,7 +135,7 @@ class Conversation:
         #: What the app waits in for the next message; None if it does not.
         self._waiting: anyio.CancelScope | None = None
         #: And what it sends its last message in.
-        self._sending: anyio.CancelScope | None = None
+        self._sending = anyio.CancelScope()
         #: Set when it does not wait any more; None while nobody asks for that.
         self._let_go: anyio.Event | None = None
         #: Set when the close was sent, or could not be: then the app is told.
@@ -201,8 +201,7 @@ class Conversation:
             await self._close()
         finally:
             self._closed.set()
-            if self._sending is not None:
-                self._sending.cancel()  # to a client that reads nothing it would last for ever
+            self._sending.cancel()  # to a client that reads nothing it would last for ever
         return True
 
     async def _close(self) -> None:

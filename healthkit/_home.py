@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from healthkit._health import Health
+    from healthkit._loop import Spawned
 
 _T = TypeVar("_T")
 
@@ -75,12 +76,18 @@ class Home:
 
         Waits for a moment, so that what is asked next finds it begun. Raises nothing.
         """
+        failure: RuntimeError | None = None
         with self._moving:
             if not self._health.life.running and (self._stay is None or self._stay.over):
-                self._move_in()
-            if self._stay is not None:
-                self._stay.settled.wait(SETTLED_WITHIN)
-                self._guard(self._stay)
+                failure = self._move_in()
+            stay = self._stay
+        # Nothing is waited for or logged with the lock: under gevent either lets greenlets go on,
+        # and one that comes here would block their only thread.
+        if failure is not None:
+            logger.error("can't start a thread (%s): expected one; the checks do not run", failure)
+        if stay is not None:
+            stay.settled.wait(SETTLED_WITHIN)
+            self._guard(stay)
 
     def leave(self) -> None:
         """Ask the life to end. Never blocks."""
@@ -103,10 +110,11 @@ class Home:
         """
         self.start()
         results: list[_T] = []
+        ended: list[bool] = []
         stay = self._stay
-        if stay is None or not stay.soon(lambda: stay.do(work, results)):
+        if stay is None or not stay.soon(lambda: stay.do(work, results, ended)):
             return None
-        while not results and not stay.over:
+        while not ended and not stay.over:
             time.sleep(LOOK)
         return results[0] if results else None
 
@@ -117,19 +125,18 @@ class Home:
         self._moving = _real.lock()  # the other may be held by a thread that is not here
         self._health.forked()
 
-    def _move_in(self) -> None:
+    def _move_in(self) -> RuntimeError | None:
+        """Begin a stay; return why that failed, if it has not been said yet."""
         stay = _Stay(self._health, self)
         _relay.install()
         try:
             stay.thread.start()
         except RuntimeError as exc:
-            if not self._complained:
-                line = "can't start a thread (%s): expected one; the checks do not run"
-                logger.error(line, exc)
-            self._complained = True
-            return
+            complained, self._complained = self._complained, True
+            return None if complained else exc
         self._stay = stay
         self._complained = False
+        return None
 
     def _guard(self, stay: _Stay) -> None:
         """Stand in front of SIGTERM, or say once that it can't be done from here."""
@@ -160,6 +167,8 @@ class _Stay:
         self._loop: Loop | None = None
         self._told = False
         self._leaving = anyio.Event()
+        #: What was done here for others: a loop keeps only weak references to its tasks.
+        self._tasks: list[Spawned] = []
         self.thread = _real.thread(self._run, "healthkit loop")
         #: Set when the registered work has begun, or never will.
         self.settled = _real.Latch()
@@ -180,13 +189,21 @@ class _Stay:
         """Have the thread call `callback`; return whether it will. Safe in any thread."""
         return self._loop is not None and self._loop.soon(callback)
 
-    def do(self, work: Callable[[], Coroutine[object, object, _T]], results: list[_T]) -> None:
-        """Do some work in a task, and keep its result. On the loop."""
+    def do(
+        self,
+        work: Callable[[], Coroutine[object, object, _T]],
+        results: list[_T],
+        ended: list[bool],
+    ) -> None:
+        """Do some work in a task, keep its result, and that it has ended. On the loop."""
 
         async def keep() -> None:
-            results.append(await work())
+            try:
+                results.append(await work())
+            finally:
+                ended.append(True)
 
-        Loop().spawn(keep(), "work")
+        self._tasks.append(Loop().spawn(keep(), "work"))
 
     def _run(self) -> None:
         """Be the thread."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from starlette.types import Receive, Send
+    from starlette.types import Receive, Scope, Send
 
     from healthkit._loop import Spawned
     from healthkit._pod import Pod
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 #: Seconds between two looks at the gate: the first, and what they double to.
 RENEW_AFTER: Final = 0.001
 RENEW_EVERY: Final = 60.0
+#: The same before a loop, where each `add_signal_handler` of the app's undoes it.
+RENEW_EVERY_LOOPS: Final = 1.0
 
 _T = TypeVar("_T")
 
@@ -86,8 +88,11 @@ class Life:
         self._app = WorkState.PENDING
         self._keeper = Keeper(self._terminated, self._wake)
         self._ending: Spawned | None = None
+        #: Whether SIGTERM has come. The task does not tell: an eager one runs before it is known.
+        self._by_signal = False
         #: What ends the streams.
         self._closing: Spawned | None = None
+        self._closes_now = False
         #: What looks after the gate.
         self._renewing: Spawned | None = None
         #: Whether the server tells an app only by `send` that nobody listens any more.
@@ -130,12 +135,23 @@ class Life:
     @property
     def in_flight(self) -> int:
         """How many requests are in the app, without the streams. Safe in any thread."""
-        return sum(flight.requests for flight in self._flights)
+        return sum(flight.count()[0] for flight in self._flights)
 
     @property
     def streams(self) -> int:
         """How many WebSockets and other long-lived streams are in the app. Safe in any thread."""
-        return sum(len(flight.streams) for flight in self._flights)
+        return sum(flight.count()[1] for flight in self._flights)
+
+    def is_stream(self, scope: Scope) -> bool:
+        """Whether a request is for a stream, which the drain ends. Safe in any thread."""
+        return self._settings.is_stream(scope)
+
+    @property
+    def ends_streams(self) -> bool:
+        """Whether it is time for streams to end. Safe in any thread."""
+        if Phase.DRAINING not in self.lifecycle.entered:
+            return False
+        return self._closes_now or self.now() >= self._drain_began + self._settings.drain_delay
 
     @property
     def holds(self) -> int:
@@ -312,15 +328,16 @@ class Life:
         """Put a hold on board and return what takes it off. Both are safe in any thread."""
         return self._board(lambda flight: flight.holds, label)
 
-    def enter(self, *, one_at_a_time: bool) -> Callable[[], None]:
+    def enter(self, *, one_at_a_time: bool, is_stream: bool = False) -> Callable[[], None]:
         """Count a request that a thread serves; return what counts it out. Safe in any thread.
 
         Args:
             one_at_a_time: whether the server begins the next request only after this one.
+            is_stream: whether it is a long-lived stream, which ends itself by `ends_streams`.
         """
         self.flight.arrivals += 1
         self.flight.one_at_a_time = one_at_a_time
-        return self._board(lambda flight: flight.guests, None)
+        return self._board(lambda flight: flight.guests, is_stream)
 
     def _board(self, deck: Callable[[Flight], dict[object, _T]], what: _T) -> Callable[[], None]:
         """File work in a flight that is open; return what takes it off again.
@@ -371,6 +388,7 @@ class Life:
         """Have the streams ended when the delay is over, or now."""
         if self._loop is None:
             return
+        self._closes_now = at_once
         if self._closing is not None:
             self._closing.cancel()
         self._closing = self._loop.spawn(self._end_streams(at_once=at_once), "streams")
@@ -392,6 +410,9 @@ class Life:
         if self._loop is None or self.phase is Phase.STOPPED:
             return  # the server got its signal when the life left the gate
         logger.info("SIGTERM", extra={"phase": str(self.phase)})
+        if self._by_signal:
+            return
+        self._by_signal = True
         self._begin_drain()
         self._ending = self._loop.spawn(self._settle(), "drain", self._settled)
 
@@ -423,7 +444,7 @@ class Life:
 
     def _plan(self) -> DrainPlan:
         """Return the times of the drain. Without SIGTERM there is no delay to be waited for."""
-        delay = self._settings.drain_delay if self._ending is not None else 0.0
+        delay = self._settings.drain_delay if self._by_signal else 0.0
         return DrainPlan(self._drain_began, delay, self._settings.drain_timeout)
 
     @property
@@ -518,7 +539,7 @@ async def _renew_gate() -> None:
     while True:
         await anyio.sleep(pause)
         GATE.renew()
-        pause = min(2 * pause, RENEW_EVERY)
+        pause = min(2 * pause, RENEW_EVERY_LOOPS if GATE.is_before_a_loop else RENEW_EVERY)
 
 
 def _nothing() -> None:

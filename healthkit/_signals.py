@@ -53,7 +53,11 @@ SAME_SIGNAL: Final = 1.0
 REPEATED_WITHIN: Final = 2.0
 
 #: Why a gate can't be closed.
-Refusal = Literal["not in the main thread", "nobody handles SIGTERM here"]
+Refusal = Literal[
+    "not in the main thread",
+    "nobody handles SIGTERM here",
+    "no descriptor or no thread is left",
+]
 
 
 class Keeper:
@@ -108,12 +112,17 @@ class Gate:
         """
         if keeper in self._keepers:
             return None
-        if not self._keepers:
-            refusal = self._install(instead)
-            if refusal is not None:
-                return refusal
-        self._keepers = (*self._keepers, keeper)
-        if self._first is not None:
+        others = self._keepers
+        if not others:
+            self._first = None
+        late = self._first is not None
+        # Before anything is installed: a signal that comes then must find somebody.
+        self._keepers = (*others, keeper)
+        refusal = self._install(instead)
+        if refusal is not None and not others:
+            self._keepers = ()
+            return refusal
+        if late:
             # Somebody joins while the others end: it drains as well, and holds up nobody.
             keeper.began()
             keeper.done = True
@@ -130,8 +139,13 @@ class Gate:
                 self._wakeup = self._wakeup or Wakeup(self._wake)
             if self._wakeup is not None:
                 self._wakeup.renew()
-        except ValueError:
-            return  # in another thread there is no loop that could do that
+        except (OSError, RuntimeError, ValueError):
+            return  # nothing is left to do it with; in another thread there is no loop to do it for
+
+    @property
+    def is_before_a_loop(self) -> bool:
+        """Whether it stands before a loop, which may put its own descriptor back at any time."""
+        return self._wakeup is not None
 
     def finished(self, keeper: Keeper) -> None:
         """Note that the drain of `keeper` is over; open the gate if it was the last."""
@@ -151,11 +165,14 @@ class Gate:
 
     def hand_over(self) -> None:
         """Open the gate, and give the server the SIGTERM that was held back, if there was one."""
-        held, self._first = self._first is not None and not self._given, None
+        held = self._first is not None and not self._given
+        if self._wakeup is not None:
+            self._wakeup.let_pass()  # before nobody is there to hold a signal back
         self._keepers = ()
         self._given = False
         number = signal.SIGTERM if self._handler is None else self._handler.signal
         in_main_thread = self._open()
+        self._first = None
         if held and in_main_thread:
             signal.raise_signal(number)
         elif held:
@@ -175,7 +192,9 @@ class Gate:
         if self._first is None:
             self._first = now
             for keeper in self._keepers:
-                keeper.done = not keeper.began()
+                keeper.done = False
+                if not keeper.began():  # its drain may be over by now, in another thread
+                    keeper.done = True
             self._pass_if_done()
         elif now - self._first >= SAME_SIGNAL and not _is_repeated(now - last):
             for keeper in self._keepers:
@@ -197,18 +216,25 @@ class Gate:
             wakeup.forget()
 
     def _install(self, instead: signal.Signals | None) -> Refusal | None:
-        server = signal.getsignal(signal.SIGTERM)
+        """Stand before whoever handles the signal, unless that is done; return why not, if so."""
+        server: _Server = signal.getsignal(signal.SIGTERM)
+        if self._wakeup is not None or (server is self._handler and len(self._keepers) > 1):
+            return None
+        while isinstance(server, _Handler):  # of an earlier closing, opened in another thread
+            server = server.server
         if not callable(server):
             ends = instead is not None and callable(signal.getsignal(instead))
             if not ends or server is not signal.SIG_DFL:
                 return "nobody handles SIGTERM here"
-        self._first = None
         try:
             self._take_place(server, signal.SIGTERM if callable(server) else instead)
             if callable(server) and _is_of_a_loop(server):
                 self._wakeup = Wakeup(self._wake)
         except ValueError:
             return "not in the main thread"
+        except (OSError, RuntimeError):
+            signal.signal(signal.SIGTERM, server)
+            return "no descriptor or no thread is left"
         _hook_into_fork()
         return None
 

@@ -31,18 +31,20 @@ _EVENT_STREAM: Final = b"text/event-stream"
 def reconnects(scope: Scope) -> bool:
     """Whether a request is for a stream whose client connects again by itself.
 
-    WebSockets, and EventSource: it sends GET and ``Accept: text/event-stream``
-    (html.spec.whatwg.org, "Server-sent events"). A POST that is answered by events is a request
-    like any other: nobody repeats it.
+    WebSockets, and EventSource: it sends GET and ``Accept: text/event-stream``, and takes nothing
+    else (html.spec.whatwg.org, "Server-sent events"). A POST that is answered by events is a
+    request like any other: nobody repeats it.
     """
     if scope["type"] == "websocket":
         return True
     if scope.get("method") != "GET":
         return False
-    return any(
-        name.lower() == b"accept" and _EVENT_STREAM in value.lower()
-        for name, value in scope.get("headers", ())
-    )
+    accepted: list[bytes] = [
+        value for name, value in scope.get("headers", ()) if name.lower() == b"accept"
+    ]
+    if len(accepted) != 1 or b"," in accepted[0]:
+        return False  # it takes an answer of another kind, which may well be a download
+    return accepted[0].partition(b";")[0].strip().lower() == _EVENT_STREAM
 
 
 def rule_of(long_lived: Callable[[Scope], object] | None) -> Callable[[Scope], bool]:

@@ -39,6 +39,8 @@ class Wakeup:
 
         Raises:
             ValueError: not in the main thread.
+            OSError: no descriptor is left.
+            RuntimeError: no thread is left.
         """
         self._held = held
         self._ours, self._in_thread = socket.socketpair()
@@ -49,12 +51,17 @@ class Wakeup:
         self._duplicate = _NONE
         self._spare: list[int] = []
         try:
-            self._replace()
-        except ValueError:
-            self._ours.close()
+            # First the thread: a byte that nobody passes on would be lost.
+            Thread(target=self._pass_on, name="healthkit signals", daemon=True).start()
+        except RuntimeError:
             self._in_thread.close()
+            self._ours.close()
             raise
-        Thread(target=self._pass_on, name="healthkit signals", daemon=True).start()
+        try:
+            self._replace()
+        except (OSError, ValueError):
+            self._ours.close()  # the thread closes the rest
+            raise
 
     def __repr__(self) -> str:
         return f"<Wakeup {self._ours.fileno()} before {self._theirs}>"
@@ -91,10 +98,15 @@ class Wakeup:
 
     def _replace(self) -> None:
         found = signal.set_wakeup_fd(self._ours.fileno(), warn_on_full_buffer=False)
-        if found != self._ours.fileno():
-            self._spare.append(self._duplicate)
-            self._theirs = found
-            self._duplicate = os.dup(found) if found != _NONE else _NONE
+        if found == self._ours.fileno():
+            return
+        try:
+            duplicate = os.dup(found) if found != _NONE else _NONE
+        except OSError:
+            signal.set_wakeup_fd(found, warn_on_full_buffer=False)
+            raise
+        self._spare.append(self._duplicate)
+        self._theirs, self._duplicate = found, duplicate
 
     def _pass_on(self) -> None:
         """Pass bytes on until ours is closed. Runs in the thread."""

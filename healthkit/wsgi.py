@@ -15,8 +15,8 @@ How it differs from the ASGI door:
 2. While draining, ``Connection: close`` is sent only through servers that are known to take it
    from an app. PEP 3333 forbids hop-by-hop headers, and wsgiref and waitress answer them with 500.
    gunicorn takes it, drops it, and closes by itself after its own SIGTERM.
-3. A drain can't end a response that goes on for ever: nothing stands between the server and the
-   app's iterable that could. It is waited for like any request; `long_lived` is not asked.
+3. A drain ends a long-lived stream (`_streams`) between two parts of its body. One that is silent
+   can't be ended: it is waited for until the limits, the drain's and the server's.
 4. Functions of the user's that the ASGI door calls on the loop (`show_reasons`, the collectors of
    `metrics_registry`) are called in the request's thread, several at once.
 """
@@ -30,6 +30,7 @@ from healthkit import _home, _validate
 from healthkit._drain import Detour
 from healthkit._health import Health
 from healthkit._home import Home
+from healthkit._log import logger
 from healthkit._model import Probe
 from healthkit._prestop import PreStopDesk
 from healthkit._render import OK, complete
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from healthkit._desk import Desk
+    from healthkit._life import Life
     from healthkit._render import Answer
 
     Headers = list[tuple[str, str]]
@@ -55,6 +57,10 @@ __all__ = ["HealthMiddleware", "post_worker_init", "worker_exit"]
 CLOSING: Final = ("gunicorn", "granian", "gevent")
 
 _CLOSE: Final = ("Connection", "close")
+
+#: To a preStop hook of a worker that serves one request at a time: to hold it would be all that it
+#: does. The kubelet goes on with SIGTERM, and the gate waits for what is left of the drain.
+_NOT_HELD: Final = complete(OK, "draining; not held, for this worker serves one at a time\n")
 
 #: To a preStop hook when the drain was cut short by the end of the worker.
 _ENDED: Final = complete(OK, "the worker ends\n")
@@ -154,12 +160,23 @@ class HealthMiddleware:
             return None
         scope = _scope_of(environ)
         if isinstance(desk, PreStopDesk):
-            return desk.refusal(scope) or self._home.wait_for(desk.drained) or _ENDED
+            return desk.refusal(scope) or self._drained(desk, environ)
         if not self._health.life.running:
             self.start()
         if desk is None:
             return self._answering.component(path.removeprefix(self._below), scope)
         return desk.answer(scope)
+
+    def _drained(self, desk: PreStopDesk, environ: WSGIEnvironment) -> Answer:
+        """Drain the pod, and hold the answer until then; not where that would stop the serving."""
+        if environ["wsgi.multithread"]:
+            return self._home.wait_for(desk.drained) or _ENDED
+        self.start()
+        self._health.drain()
+        logger.info(
+            "a drain is asked for over HTTP; the hook is not held by a worker of one thread"
+        )
+        return _NOT_HELD
 
     def _reply(
         self, answer: Answer, environ: WSGIEnvironment, start_response: StartResponse
@@ -176,12 +193,16 @@ class HealthMiddleware:
 
     def _counted(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request; it is in flight until its body is closed."""
-        leave = self._health.life.enter(one_at_a_time=not environ["wsgi.multithread"])
+        life = self._health.life
+        is_stream = life.is_stream(_scope_of(environ))
+        leave = life.enter(one_at_a_time=not environ["wsgi.multithread"], is_stream=is_stream)
         try:
             body = self._app(environ, start_response)
         except BaseException:
             leave()
             raise
+        if is_stream and hasattr(body, "__iter__"):
+            return _StreamBody(body, leave, life)
         if hasattr(body, "__len__"):
             return _SizedBody(body, leave)
         if hasattr(body, "__iter__") or hasattr(body, "__getitem__"):
@@ -218,6 +239,20 @@ class _Body:
 
     def __del__(self) -> None:
         self._leave()  # a server that never closes; again is harmless
+
+
+class _StreamBody(_Body):
+    """One that goes on for as long as the client listens, unless a drain ends it."""
+
+    def __init__(self, body: Iterable[bytes], leave: Callable[[], None], life: Life) -> None:
+        super().__init__(body, leave)
+        self._life = life
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._body:
+            yield part
+            if self._life.ends_streams:
+                return
 
 
 class _SizedBody(_Body):

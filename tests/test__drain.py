@@ -142,7 +142,7 @@ def test_a_flight_shows_its_state() -> None:
     assert repr(flight) == "<Flight requests=0 streams=0 holds=0 open>"
     flight.detour = Detour.CLOSE
     board(flight)
-    flight.guests[object()] = None
+    flight.guests[object()] = False
     flight.calls[Exchange().send] = {"type": "websocket"}
     flight.holds[object()] = "hold 'job'"
     assert repr(flight) == "<Flight requests=2 streams=1 holds=1 close>"
@@ -158,7 +158,7 @@ async def test_a_server_of_one_request_at_a_time_gets_time_for_the_next() -> Non
         for _ in range(3):
             flight.arrivals += 1
             guest = object()
-            flight.guests[guest] = None
+            flight.guests[guest] = False
             await anyio.sleep(2)
             del flight.guests[guest]
             flight.left()
@@ -381,7 +381,7 @@ def test_a_count_is_of_one_moment() -> None:
 
     flight._is_stream = is_stream
     flight.calls[Exchange().send] = {"type": "websocket"}
-    assert flight.requests == 0
+    assert flight.count()[0] == 0
     assert flight.manifest() == "2 streams"
 
 

@@ -324,6 +324,30 @@ async def test_a_close_that_blocks_is_not_waited_for() -> None:
         assert await end(talk)
 
 
+async def test_an_app_that_sends_to_a_client_which_reads_nothing_is_let_go() -> None:
+    """Its `send` would last for ever, and with it the drain."""
+    with Server() as server:
+        blocked = anyio.Event()
+
+        async def full(message: Message) -> None:
+            if message["type"] == "websocket.send":
+                await blocked.wait()
+            await server.send(message)
+
+        talk = Conversation(server.receive, full, 1012)
+        await talk(ACCEPT)
+        async with anyio.create_task_group() as tasks:
+
+            async def app() -> None:
+                with pytest.raises(StreamEndedError):
+                    await talk(TEXT)
+
+            tasks.start_soon(app)
+            await anyio.sleep(1)
+            assert await end(talk)
+        assert server.messages == [ACCEPT, CLOSED]
+
+
 async def test_a_server_that_refuses_the_close_changes_nothing() -> None:
     """Its connection is lost: the stream is over, and nobody hears of what was raised."""
     with Server() as server:

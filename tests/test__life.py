@@ -23,7 +23,7 @@ from tests.servers import ask, lifespan_of, plain_app
 from tests.virtual import REAL, stubbornly
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Coroutine, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -662,3 +662,29 @@ async def test_where_sigterm_alone_does_not_do_it_that_is_said(
     said = [one for one in caplog.records if "SIGTERM alone ends this worker" in one.getMessage()]
     assert [one.levelno for one in said] == [level]
     assert "nobody handles SIGTERM here" in said[0].getMessage()
+
+
+async def test_a_task_that_runs_at_once_knows_of_the_delay(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `asyncio.eager_task_factory` of Python 3.12: before anybody has the task."""
+    health = Health(drain_delay=5)
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        await health.wait_for("serving")
+        loop = health.life._loop
+        assert loop is not None
+        delays: list[float] = []
+        spawn = loop.spawn
+
+        def eager(work: Coroutine[object, object, None], name: str, *ended: object) -> object:
+            if name == "drain":
+                delays.append(health.life._plan().delay)
+            return spawn(work, name, *ended)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(loop, "spawn", eager)
+        signal.raise_signal(signal.SIGTERM)
+        await anyio.sleep(1)
+        health.life._end_by_signal()
+        await anyio.sleep(6)
+        assert delays == [5]
+        assert len(server.terminated) == 1

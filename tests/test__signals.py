@@ -18,6 +18,7 @@ import uvloop
 
 from healthkit import _signals
 from healthkit._signals import GATE, Gate, Keeper, Refusal
+from healthkit._wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,6 +208,13 @@ def nobody() -> bool:
 LOOPS = pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 
 
+def installed() -> tuple[object, int]:
+    """Return who handles the signal, and the wakeup descriptor."""
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor)
+    return signal.getsignal(signal.SIGTERM), descriptor
+
+
 class LoopServer:
     """A server that handles SIGTERM by the loop, and a gate in front of it. Inside the loop."""
 
@@ -215,7 +223,7 @@ class LoopServer:
         self.got = 0
         self.began = asyncio.Event()
         self.add_handler()
-        self.before = self.installed()
+        self.before = installed()
         self.watch = Watch()
         self.gate = gate or Gate(self.watch.now)
         self.keeper = Keeper(self.begin, lambda: self.loop.call_soon_threadsafe(int))
@@ -233,12 +241,6 @@ class LoopServer:
         """Begin the drain, in the signal handler."""
         self.loop.call_soon_threadsafe(self.began.set)
         return True
-
-    def installed(self) -> tuple[object, int]:
-        """Return who handles the signal, and the wakeup descriptor."""
-        descriptor = signal.set_wakeup_fd(-1)
-        signal.set_wakeup_fd(descriptor)
-        return signal.getsignal(signal.SIGTERM), descriptor
 
     async def hears_nothing(self) -> bool:
         """Whether the server has not got the signal, after a while."""
@@ -272,7 +274,7 @@ def test_a_loops_own_handler_is_stood_before(
         assert await server.hears_nothing()
         server.gate.finished(server.keeper)
         assert await server.hears()
-        assert server.installed() == server.before
+        assert installed() == server.before
 
     on(factory, play)
 
@@ -295,7 +297,7 @@ def test_a_loop_in_a_hurry_gets_one_signal_and_no_other(
         server.gate.leave(server.keeper)
         await asyncio.sleep(0.05)
         assert server.got == 1
-        assert server.installed() == server.before
+        assert installed() == server.before
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.05)
         assert server.got == 2
@@ -424,6 +426,139 @@ def test_what_another_thread_opens_stands_in_too() -> None:
         signal.signal(signal.SIGINT, before)
 
 
+def test_a_signal_in_the_middle_of_closing_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its byte is held back from then on, so somebody must be there to hear of it."""
+    install = Wakeup._replace
+
+    def interrupted(wakeup: Wakeup) -> None:
+        install(wakeup)
+        monkeypatch.undo()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+
+    async def play() -> None:
+        monkeypatch.setattr(Wakeup, "_replace", interrupted)
+        server = LoopServer()
+        await asyncio.wait_for(server.began.wait(), 5)
+        assert await server.hears_nothing()
+        server.gate.finished(server.keeper)
+        assert await server.hears()
+
+    on(asyncio.new_event_loop, play)
+
+
+def test_a_drain_that_is_over_before_its_beginning_has_returned() -> None:
+    """In a thread of its own it may be: the gate opens all the same."""
+    front = Front()
+
+    def begin() -> bool:
+        front.gate.finished(keeper)
+        return True
+
+    keeper = Keeper(begin, front.wake)
+    front.gate.close(keeper)
+    front.gate.close(front.keeper)
+    terminate()
+    assert (front.began, front.server.got, keeper.done) == (1, 0, True)
+    front.gate.finished(front.keeper)
+    assert front.server.got == 1
+
+
+def test_a_keeper_who_joins_while_a_signal_comes_drains_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And is waited for."""
+    front = Front()
+    install = Gate._install
+
+    def interrupted(gate: Gate, instead: signal.Signals | None) -> Refusal | None:
+        refusal = install(gate, instead)
+        terminate()
+        return refusal
+
+    monkeypatch.setattr(Gate, "_install", interrupted)
+    front.close()
+    assert (front.began, front.keeper.done, front.server.got) == (1, False, 0)
+    front.gate.leave(front.keeper)
+
+
+def test_a_server_that_comes_later_is_stood_before_too() -> None:
+    """A second one in the process, with an app and a keeper of its own."""
+    front = Front()
+    front.close()
+    later = Server()
+    signal.signal(signal.SIGTERM, later.handle)
+    second = Keeper(front.begin, front.wake)
+    front.gate.close(second)
+    terminate()
+    assert (front.began, later.got) == (2, 0)
+    front.gate.finished(front.keeper)
+    front.gate.finished(second)
+    assert later.got == 1
+
+
+def test_handlers_do_not_pile_up() -> None:
+    """A gate that another thread opens leaves its handler; the next closing stands in its place."""
+    front = Front()
+    for _ in range(3):
+        front.close()
+        in_a_thread(lambda: front.gate.leave(front.keeper))
+    handler = signal.getsignal(signal.SIGTERM)
+    assert isinstance(handler, _signals._Handler)
+    assert handler.server == front.server.handle
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("healthkit._wakeup.Thread.start", RuntimeError("no thread")),
+        ("healthkit._wakeup.socket.socketpair", OSError("no descriptor")),
+        ("healthkit._wakeup.os.dup", OSError("no descriptor")),
+    ],
+)
+def test_without_a_thread_or_a_descriptor_the_gate_stays_open(
+    name: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app starts all the same, and the server hears of its signal."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        got = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, got.set)
+        before = installed()
+        with monkeypatch.context() as patched:
+            patched.setattr(name, fail)
+            assert Gate().close(Keeper(nobody, nobody)) == "no descriptor or no thread is left"
+        assert installed() == before
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(got.wait(), 5)
+
+    on(asyncio.new_event_loop, play)
+
+
+def test_what_can_not_be_renewed_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop keeps its own descriptor then."""
+
+    def fail(_descriptor: int) -> int:
+        raise OSError
+
+    async def play() -> None:
+        server = LoopServer()
+        server.loop.remove_signal_handler(signal.SIGTERM)
+        server.add_handler()
+        before = installed()[1]
+        with monkeypatch.context() as patched:
+            patched.setattr("healthkit._wakeup.os.dup", fail)
+            server.gate.renew()
+        assert installed()[1] == before
+        server.gate.leave(server.keeper)
+
+    on(asyncio.new_event_loop, play)
+
+
 def test_closing_twice_is_harmless() -> None:
     """A keeper is there or not."""
     front = Front()
@@ -530,11 +665,11 @@ def test_a_forked_child_has_the_loops_handler_and_descriptor() -> None:
 
     async def play() -> None:
         server = LoopServer(GATE)
-        assert in_a_child(lambda: server.installed() == server.before and not GATE.closed)
+        assert in_a_child(lambda: installed() == server.before and not GATE.closed)
         assert GATE.closed
-        assert server.installed() != server.before
+        assert installed() != server.before
         GATE.leave(server.keeper)
-        assert server.installed() == server.before
+        assert installed() == server.before
 
     on(asyncio.new_event_loop, play)
 
@@ -546,7 +681,7 @@ def test_what_a_forked_child_of_a_loops_server_does(monkeypatch: pytest.MonkeyPa
     async def play() -> None:
         server = LoopServer()
         server.gate.forked()
-        assert server.installed() == server.before
+        assert installed() == server.before
         assert not server.gate.closed
 
     on(asyncio.new_event_loop, play)

@@ -355,7 +355,7 @@ async def test_what_is_in_flight_is_no_news(board: Board) -> None:
         for taken in range(3):
             with first.health.hold(f"job {taken}"):
                 await asyncio.sleep(CALM)
-            first.health.life.flight.guests[object()] = None
+            first.health.life.flight.guests[object()] = False
         await asyncio.sleep(CALM)
         assert second.health.answering._version is kept
         assert scraped(second.health)["healthkit_requests_in_flight"] == 3

@@ -592,6 +592,7 @@ def test_its_repr_shows_the_state() -> None:
 
 TOKEN = "sixteen-characters-and-more"  # noqa: S105  # it is none
 BEARER = f"Bearer {TOKEN}"
+THREADS = {"wsgi.multithread": True}
 
 
 def test_a_hook_is_held_until_the_pod_is_drained() -> None:
@@ -610,7 +611,7 @@ def test_a_hook_is_held_until_the_pod_is_drained() -> None:
         answers: list[str] = []
 
         def hook() -> None:
-            answers.append(ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER).text)
+            answers.append(ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER, **THREADS).text)
 
         hooks = [threading.Thread(target=hook) for _ in range(2)]
         for thread in hooks:
@@ -647,7 +648,9 @@ def test_a_hook_that_the_workers_end_overtakes_is_answered() -> None:
     answers: list[str] = []
     with served(health) as app:
         hook = threading.Thread(
-            target=lambda: answers.append(ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER).text)
+            target=lambda: answers.append(
+                ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER, **THREADS).text
+            )
         )
         hook.start()
         until(lambda: health.phase == "draining")
@@ -669,7 +672,7 @@ def test_a_hook_without_a_thread_is_answered(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("healthkit._real.thread", refuse)
     app = HealthMiddleware(plain_app, health=Health(prestop_token=TOKEN))
-    asked = ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER)
+    asked = ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER, **THREADS)
     assert (asked.status, asked.text) == (200, "the worker ends\n")
 
 
@@ -684,3 +687,102 @@ def test_a_server_says_whether_it_serves_one_request_at_a_time(*, multithread: b
         ask(app, "/", **{"wsgi.multithread": multithread})
         assert health.life.flight.one_at_a_time is not multithread
         assert health.life.flight.arrivals == 1
+
+
+def test_a_hook_is_not_held_by_a_worker_of_one_thread() -> None:
+    """It would serve nobody else meanwhile; what is left of the drain is SIGTERM's to wait for."""
+    health = Health(prestop_token=TOKEN, drain_delay=60)
+    app = HealthMiddleware(plain_app, health=health)
+    asked = ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER)
+    assert (asked.status, asked.text.partition(";")[0]) == (200, "draining")
+    reaches(health, "draining")
+    assert ask(app, "/readyz").status == 503
+    app.stop()
+
+
+def test_a_hook_whose_drain_fails_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of healthkit's must not hold a server's thread for ever."""
+
+    async def fail(_life: object, _settings: object) -> str:
+        raise ValueError
+
+    monkeypatch.setattr("healthkit._prestop.drained", fail)
+    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.call_exception_handler", ignore)
+    with served(Health(prestop_token=TOKEN)) as app:
+        asked = ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER, **THREADS)
+    assert asked.text == "the worker ends\n"
+
+
+def ignore(_loop: object, _context: object) -> None:
+    """Say nothing."""
+
+
+# -- streams ---------------------------------------------------------------------------------------
+
+SSE = {"HTTP_ACCEPT": "text/event-stream"}
+
+
+def ticking(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Send an event all the time."""
+    del environ
+    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    while True:
+        time.sleep(0.01)
+        yield b"data: tick\n\n"
+
+
+def test_a_stream_ends_when_the_delay_is_over() -> None:
+    """Between two parts; it counts apart, and holds up nothing."""
+    health = Health(drain_delay=0.2)
+    with served(health, ticking) as app:
+        answers: list[str] = []
+        client = threading.Thread(target=lambda: answers.append(ask(app, "/", **SSE).text))
+        client.start()
+        until(lambda: health.life.streams == 1)
+        assert health.life.in_flight == 0
+        health.drain()
+        began = time.monotonic()
+        client.join(10)
+        assert 0.15 < time.monotonic() - began < 5
+        assert answers[0].endswith("data: tick\n\n")
+        assert health.life.streams == 0
+
+
+def test_a_stream_ends_at_once_with_the_worker() -> None:
+    """Nobody is left to serve on."""
+    health = Health(drain_delay=60)
+    with served(health, ticking) as app:
+        client = threading.Thread(target=ask, args=(app, "/"), kwargs=SSE)
+        client.start()
+        until(lambda: health.life.streams == 1)
+        assert not health.life.ends_streams
+    client.join(10)
+    assert not client.is_alive()
+
+
+def test_a_stream_may_end_by_itself() -> None:
+    """With all that it had to say."""
+    health = Health()
+
+    def two(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        plain_app(environ, start_response)
+        return iter([b"one", b"two"])
+
+    with served(health, two) as app:
+        assert ask(app, "/", **SSE).text == "onetwo"
+        assert health.life.streams == 0
+
+
+def test_other_responses_are_never_cut() -> None:
+    """A download would look complete."""
+    health = Health(drain_delay=0)
+    body = [b"one", b"two", b"three"]
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        plain_app(environ, start_response)
+        health.drain()
+        reaches(health, "draining")
+        return iter(body)
+
+    with served(health, app) as middleware:
+        assert ask(middleware, "/").text == "onetwothree"
