@@ -92,13 +92,6 @@ class Cell:
         return self.server.concurrent and not self.server.buffers
 
     @property
-    def missing(self) -> str | None:
-        """Say why it can't be run, and what to do instead; None if it can."""
-        if self.trigger is Trigger.PRESTOP and not self.server.concurrent:
-            return "a worker that serves one at a time would serve the hook: use `healthkit drain`"
-        return None
-
-    @property
     def remarks(self) -> list[str]:
         """Say what is different about it in a table: the remedy that it takes, what is not sent."""
         found: list[str] = []
@@ -106,6 +99,8 @@ class Cell:
             found.append("behind `healthkit run`")
         if not self.server.concurrent:
             found.append("small requests and a slow one: a worker serves one at a time")
+            if self.trigger is Trigger.PRESTOP:
+                found.append("the hook is answered at once, and SIGTERM waits for the rest")
         elif not self.sends_uploads:
             found.append(f"without uploads: {self.server.buffers}")
         return found
@@ -131,7 +126,7 @@ class Cell:
 
 
 def cells() -> Iterator[Cell]:
-    """Return every cell, those that can't be run included."""
+    """Return every cell."""
     for server in (*SERVERS, *WSGI_SERVERS):
         for workers in server.workers:
             for loop in server.loops:
@@ -140,7 +135,7 @@ def cells() -> Iterator[Cell]:
 
 
 def diagonal() -> Iterator[Cell]:
-    """Return a cell for each server that can be run: of its cells, the one least like the others.
+    """Return a cell for each server: of its cells, the one least like the others.
 
     So every trigger, loop and number of workers has its turn.
     """
@@ -154,7 +149,6 @@ def diagonal() -> Iterator[Cell]:
         ]
 
     for server in (*SERVERS, *WSGI_SERVERS):
-        mine = [cell for cell in cells() if cell.server is server and cell.missing is None]
-        if mine:
-            chosen.append(min(mine, key=likeness))
-    yield from chosen
+        cell = min((cell for cell in cells() if cell.server is server), key=likeness)
+        chosen.append(cell)
+        yield cell

@@ -144,11 +144,6 @@ def write_down(ending: Ending) -> None:
     _append(line)
 
 
-def write_down_missing(cell: Cell) -> None:
-    """Append a line for a cell that can't be run."""
-    _append({**_name(cell), "missing": cell.missing})
-
-
 def _name(cell: Cell) -> dict[str, object]:
     trigger = "none" if cell.plain else cell.trigger.value
     return {"server": cell.row, "loop": cell.loop, "trigger": trigger}

@@ -34,14 +34,9 @@ class Sum:
         self.requests = self.lost = self.terminations = 0
         #: In the order in which they came, once each.
         self._remarks: dict[str, None] = {}
-        #: Why it could not be run, by the loops on which it could not.
-        self._missing: dict[str, str] = {}
 
     def add(self, line: dict[str, Any]) -> None:
-        """Count a termination, or note that there was none."""
-        if "missing" in line:
-            self._missing[str(line["loop"])] = str(line["missing"])
-            return
+        """Count a termination."""
         self.requests += int(line["requests"])
         self.lost += int(line["lost"])
         self.terminations += 1
@@ -50,14 +45,12 @@ class Sum:
     @property
     def notes(self) -> list[str]:
         """What is to be said about it below the table."""
-        if not self.terminations:
-            return list(dict.fromkeys(self._missing.values()))
-        return [*self._remarks, *(f"not on {loop}: {why}" for loop, why in self._missing.items())]
+        return list(self._remarks)
 
     def text(self, notes: list[str]) -> str:
         """Return what stands in the cell; its notes are added to those of the table."""
         notes += [note for note in self.notes if note not in notes]
-        found = f"{self.lost:,} of {self.requests:,}" if self.terminations else "-"
+        found = f"{self.lost:,} of {self.requests:,}"
         return " ".join([found, *(f"[{notes.index(note) + 1}]" for note in self.notes)])
 
 
