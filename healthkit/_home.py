@@ -200,6 +200,8 @@ class _Stay:
         async def keep() -> None:
             try:
                 results.append(await work())
+            except Exception:  # noqa: BLE001  # a bug must be heard of, and hold up nobody
+                logger.exception("work for a request has failed; a bug in healthkit")
             finally:
                 ended.append(True)
 

@@ -341,6 +341,7 @@ health.hold("for ever").__enter__()
 """
 
 KILLED = """
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 home.start()
 until(lambda: health.phase == "serving")
 os.kill(os.getpid(), signal.SIGINT)

@@ -700,21 +700,19 @@ def test_a_hook_is_not_held_by_a_worker_of_one_thread() -> None:
     app.stop()
 
 
-def test_a_hook_whose_drain_fails_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hook_whose_drain_fails_is_answered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A bug of healthkit's must not hold a server's thread for ever."""
 
     async def fail(_life: object, _settings: object) -> str:
         raise ValueError
 
     monkeypatch.setattr("healthkit._prestop.drained", fail)
-    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.call_exception_handler", ignore)
     with served(Health(prestop_token=TOKEN)) as app:
         asked = ask(app, "/prestop", HTTP_AUTHORIZATION=BEARER, **THREADS)
     assert asked.text == "the worker ends\n"
-
-
-def ignore(_loop: object, _context: object) -> None:
-    """Say nothing."""
+    assert "work for a request has failed" in caplog.text
 
 
 # -- streams ---------------------------------------------------------------------------------------
