@@ -255,7 +255,7 @@ class Life:
         """
         refusal = GATE.close(self._keeper, None if self._loop is None else self._loop.ends_by)
         if refusal is None:
-            if self._loop is not None and self._loop.is_mine():
+            if self._loop is not None and self._loop.is_mine() and self._renewing is None:
                 self._renewing = self._loop.spawn(_renew_gate(), "gate")
             return
         # With a state directory there may be somebody in front: `healthkit run`, or a hook.
@@ -398,7 +398,7 @@ class Life:
         plan = DrainPlan(self._drain_began, 0 if at_once else self._settings.drain_delay, 0)
         await sleep_until(plan.delay_ends)
         deadline = max(self.now(), plan.deadline) + self._settings.drain_timeout
-        jitter = self._settings.stream_jitter
+        jitter = 0 if at_once else self._settings.stream_jitter  # at the end nobody waits for more
         rng = random.Random()  # noqa: S311  # jitter is no secret
         await end_streams(lambda: self._flights, deadline, jitter, rng)
 

@@ -688,3 +688,12 @@ async def test_a_task_that_runs_at_once_knows_of_the_delay(
         await anyio.sleep(6)
         assert delays == [5]
         assert len(server.terminated) == 1
+
+
+async def test_a_gate_is_looked_after_by_one_task(server: Server) -> None:
+    """However often it is closed."""
+    health = Health()
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        health.life.guard()
+        assert [one.get_name() for one in healthkits_tasks()].count("healthkit gate") == 1
+    assert server.terminated == []
