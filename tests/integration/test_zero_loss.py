@@ -94,11 +94,12 @@ def test_the_table_counts_what_was_lost() -> None:
     """A line for each termination; what is to be said about them stands below."""
     name = {"server": "daphne", "loop": "asyncio", "trigger": "run"}
     ran = {**name, "requests": 700, "lost": 1, "remarks": ["no uploads"], "broken": ["1 lost"]}
-    other = {**name, "trigger": "sigterm", "requests": 5, "lost": 0, "remarks": []}
+    other = {**ran, "trigger": "sigterm", "requests": 5, "lost": 0, "remarks": ["no uploads"]}
+    other["broken"] = list[str]()
     assert list(table(json.dumps(line) for line in (ran, ran, other))) == [
         "| server | SIGTERM | `healthkit run` |",
         "|---|---|---|",
-        "| daphne | 0 of 5 | 2 of 1,400 [1] |",
+        "| daphne | 0 of 5 [1] | 2 of 1,400 [1] |",
         "",
         "Requests lost of requests sent, in 3 terminations.",
         "",
