@@ -39,6 +39,7 @@ def count(lines: list[str]) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+@pytest.mark.matrix
 def test_the_demo_loses_nothing() -> None:
     """It plays all phases in their order, under load, and its last line says that nothing is lost.
 

@@ -137,6 +137,7 @@ async def ends(pod: Pod, load: Load) -> tuple[Tally, float]:
 # -- files that outlive a container ---------------------------------------------------------------
 
 
+@pytest.mark.matrix
 async def test_the_next_container_is_ready_whenever_the_last_one_was_killed(tmp_path: Path) -> None:
     """In the middle of a drain, and after it: no file tells the next one to drain."""
     async with asyncio.TaskGroup() as both:  # if one fails, the other is ended
@@ -164,6 +165,7 @@ async def lives_again(state: Path, delay: str, *, drained: bool) -> None:
 # -- workers that come and go ---------------------------------------------------------------------
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("server", FIRST)
 async def test_a_worker_that_dies_in_a_drain_leaves_nothing_and_its_successor_joins(
     server: str, tmp_path: Path

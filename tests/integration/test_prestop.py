@@ -120,7 +120,8 @@ async def is_drained_under_load(pod: Pod, delay: float) -> None:
     assert not [line for line in pod.log if "Traceback" in line]
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.matrix), 2])
+@pytest.mark.matrix
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_a_hook_drains_uvicorn(workers: int, tmp_path: Path) -> None:
     """Held for the delay and for what is in flight, in all workers; then SIGTERM ends it."""
     async with pod("uvicorn", tmp_path, workers, delay := 1.1) as up:

@@ -140,6 +140,7 @@ async def test_in_kubernetes_it_serves_on_for_five_seconds() -> None:
     assert 4.5 < took < 7
 
 
+@pytest.mark.matrix
 async def test_a_second_signal_ends_the_delay() -> None:
     """After a second it is meant; uvicorn then still answers what is in flight."""
     async with running(APP, HEALTHKIT_DRAIN_DELAY="60") as up:
@@ -164,6 +165,7 @@ async def test_sigint_never_delays() -> None:
     assert (code, took < 2) == (expected, True)
 
 
+@pytest.mark.matrix
 async def test_without_a_lifespan_the_first_request_closes_the_gate() -> None:
     """``--lifespan off``: a request in flight is answered, and readiness is off in the drain."""
     async with running(APP, "--lifespan", "off", HEALTHKIT_DRAIN_DELAY="1") as up:
