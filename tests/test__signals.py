@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -665,10 +666,15 @@ def test_a_forked_child_has_the_loops_handler_and_descriptor() -> None:
 
     async def play() -> None:
         server = LoopServer(GATE)
-        assert in_a_child(lambda: installed() == server.before and not GATE.closed)
-        assert GATE.closed
-        assert installed() != server.before
-        GATE.leave(server.keeper)
+        # asyncio takes its own descriptor away there (CPython 3.12 Lib/asyncio/events.py, on_fork).
+        handler, descriptor = server.before
+        left = (handler, descriptor if sys.version_info < (3, 12) else -1)
+        try:
+            assert in_a_child(lambda: installed() == left and not GATE.closed)
+            assert GATE.closed
+            assert installed() != server.before
+        finally:
+            GATE.leave(server.keeper)
         assert installed() == server.before
 
     on(asyncio.new_event_loop, play)
