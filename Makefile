@@ -27,7 +27,7 @@ coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all li
 test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
 	$(BIN)/python -m pytest tests/integration -m "not matrix"
 
-matrix:  ## all tests, zero-loss among them, on each Python that is installed; some 40 minutes each
+matrix:  ## all tests, zero-loss among them, on each Python that is installed; an hour
 	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done
 
 zero-loss: $(VENV)/.dev  ## every server, ended under load in every way; prints the table; some 10 minutes
