@@ -30,7 +30,8 @@ CLOSE_WITHIN: Final = 1.0
 #: From a registered close code to one of private use (RFC 6455, 7.4.2): 1012 becomes 4012.
 PRIVATE: Final = 3000
 
-_CLOSE: Final = (b"connection", b"close")
+#: The header that asks for the end of a connection of HTTP/1.
+CLOSE: Final = (b"connection", b"close")
 #: The last part of a body.
 _LAST: Final = {"type": "http.response.body", "body": b"", "more_body": False}
 
@@ -231,4 +232,4 @@ def closing(headers: Iterable[Iterable[bytes]]) -> list[tuple[bytes, bytes]]:
     said = [value.lower() for name, value in pairs if name.lower() == b"connection"]
     if any(b"upgrade" in value for value in said):
         return pairs
-    return [*(pair for pair in pairs if pair[0].lower() != b"connection"), _CLOSE]
+    return [*(pair for pair in pairs if pair[0].lower() != b"connection"), CLOSE]

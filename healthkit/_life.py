@@ -27,6 +27,7 @@ from healthkit._loop import Loop
 from healthkit._model import Component, Kind, Pause, Phase, Report, WorkState
 from healthkit._registry import LIFESPAN, Registry
 from healthkit._signals import GATE, Keeper
+from healthkit._streams import reconnects
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ class Life:
     def is_stream(self, scope: Scope) -> bool:
         """Whether a request is for a stream, which the drain ends. Safe in any thread."""
         return self._settings.is_stream(scope)
+
+    @property
+    def has_own_rule(self) -> bool:
+        """Whether the app itself says what a stream is."""
+        return self._settings.is_stream is not reconnects
 
     @property
     def ends_streams(self) -> bool:

@@ -256,7 +256,6 @@ class Gate:
         wakeup, self._wakeup = self._wakeup, None
         try:
             if wakeup is not None:
-                wakeup.let_pass()
                 wakeup.remove()
             handler = signal.getsignal(signal.SIGTERM)
             if isinstance(handler, _Handler) and handler is self._handler:

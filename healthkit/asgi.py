@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, final
 from healthkit import _validate
 from healthkit._desk import Desk
 from healthkit._drain import Detour
-from healthkit._endings import Outgoing
+from healthkit._endings import CLOSE, Outgoing
 from healthkit._health import Health
 from healthkit._log import logger
 from healthkit._model import Probe
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from healthkit._endings import Conversation
     from healthkit._life import Life
     from healthkit._prestop import PreStopDesk
-
-_CLOSE: Final = (b"connection", b"close")
 
 #: Letters that few paths have.
 _RARE: Final = frozenset("jkqvwxyz_")
@@ -135,7 +133,7 @@ class HealthMiddleware:
         if not isinstance(answer, Answer):
             await answer.hold(receive, lambda held: self._reply(held, scope, receive, send))
             return
-        headers = [*answer.headers, _CLOSE] if self._closes(scope) else [*answer.headers]
+        headers = [*answer.headers, CLOSE] if self._closes(scope) else [*answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})

@@ -194,7 +194,7 @@ class HealthMiddleware:
     def _counted(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request; it is in flight until its body is closed."""
         life = self._health.life
-        is_stream = life.is_stream(_scope_of(environ))
+        is_stream = self._is_stream(environ)
         leave = life.enter(one_at_a_time=not environ["wsgi.multithread"], is_stream=is_stream)
         try:
             body = self._app(environ, start_response)
@@ -209,6 +209,16 @@ class HealthMiddleware:
             return _Body(body, leave)
         leave()  # no body, but a sign to the server that the app has taken the connection over
         return body
+
+    def _is_stream(self, environ: WSGIEnvironment) -> bool:
+        """Whether a request is for a long-lived stream.
+
+        One header tells most that are not. Only an app with a rule of its own pays for a scope.
+        """
+        life = self._health.life
+        if not life.has_own_rule and "event-stream" not in environ.get("HTTP_ACCEPT", "").lower():
+            return False
+        return life.is_stream(_scope_of(environ))
 
     def _closes(self, environ: WSGIEnvironment) -> bool:
         """Whether the connection is to be closed after the answer: HTTP/1.x while draining."""

@@ -758,6 +758,22 @@ def test_a_stream_ends_at_once_with_the_worker() -> None:
     assert not client.is_alive()
 
 
+def test_an_ordinary_request_pays_for_no_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One header tells; only an app with a rule of its own is asked about each."""
+    asked: list[str] = []
+
+    def rule(scope: Scope) -> bool | None:
+        asked.append(scope["path"])
+        return None
+
+    with served(Health(long_lived=rule)) as app:
+        assert ask(app, "/own").status == 200
+    assert asked == ["/own"]
+    monkeypatch.delattr("healthkit.wsgi._scope_of")
+    with served(Health()) as app:
+        assert ask(app, "/plain", HTTP_ACCEPT="text/html").status == 200
+
+
 def test_a_stream_may_end_by_itself() -> None:
     """With all that it had to say."""
     health = Health()
