@@ -1,0 +1,87 @@
+"""Virtual time as the simulator sees it: what moment it is, and what is to happen when.
+
+Two clocks fulfil it: `Schedule`, which knows nothing but its own callbacks and is as fast as a heap
+(an hour in the life of a thousand described pods), and an event loop in virtual time, for real apps
+(`_virtual`). The simulator runs on either, and everything of it in one thread.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Timer(Protocol):
+    """Something that is to happen."""
+
+    def cancel(self) -> None:
+        """Let it not happen. Harmless when it already has."""
+        ...
+
+
+class Clock(Protocol):
+    """Virtual time, in seconds from the simulation's beginning."""
+
+    def now(self) -> float:
+        """Return the moment."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Have `callback` called at a moment, not before what was asked for earlier for then.
+
+        A moment that is past is now. What the callback raises ends the simulation.
+        """
+        ...
+
+
+class _Entry:
+    """A callback in the heap. Ordered by its moment, then by when it was asked for."""
+
+    __slots__ = ("callback", "order", "when")
+
+    def __init__(self, when: float, order: int, callback: Callable[[], object]) -> None:
+        self.when = when
+        self.order = order
+        self.callback: Callable[[], object] | None = callback
+
+    def __lt__(self, other: _Entry) -> bool:
+        return (self.when, self.order) < (other.when, other.order)
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        self.callback = None
+
+
+class Schedule:
+    """A clock of callbacks alone. Time stands still but in `run_until`."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._order = 0
+        self._heap: list[_Entry] = []
+
+    def __repr__(self) -> str:
+        return f"<Schedule at {self._now:g} s, {len(self._heap)} to come>"
+
+    def now(self) -> float:
+        """Return the moment."""
+        return self._now
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Have `callback` called at a moment."""
+        self._order += 1
+        entry = _Entry(max(when, self._now), self._order, callback)
+        heapq.heappush(self._heap, entry)
+        return entry
+
+    def run_until(self, when: float) -> None:
+        """Let time pass up to a moment, and everything happen that is due by then."""
+        while self._heap and self._heap[0].when <= when:
+            entry = heapq.heappop(self._heap)
+            if entry.callback is not None:
+                self._now = entry.when
+                entry.callback()
+        self._now = max(self._now, when)
