@@ -6,7 +6,6 @@ it answers can be changed while it is played, by `answer`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from healthkit.testing._process import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from healthkit.testing._clock import Clock, Timer
     from healthkit.testing._process import Error, Process, Request

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from healthkit.testing._process import App
     from healthkit.testing._verdict import Verdict
 
-#: Seconds from the end of a pod's last container to its last status.
-_LAST_STATUS: Final = 0.3
-
 #: How long the control plane waits for a node that says nothing, in seconds
 #: (kube-controller-manager, --node-monitor-grace-period).
 NODE_GRACE: Final = 50.0
@@ -232,7 +229,7 @@ class PodLife:
         """See at the next look that a container has ended by itself."""
         now = self._clock.now()
         when = self._pace.relist(now)
-        given = self._pace.start(self.status.number + 1, math.inf) - _rules.RESTARTING
+        given = self._pace.start(self.status.number + 1, math.inf) - _rules.NOTICED
         self._clock.call_at(max(now, given) if given < math.inf else when, self._notice)
 
     def _notice(self) -> None:
@@ -279,9 +276,7 @@ class PodLife:
         for worker in self._workers.values():
             worker.stop()
         self._syncs.stop()
-        self.status.container_ended(_terminated(self._code))
-        self.status.finish("Failed" if self._code else "Succeeded")
-        self.status.withdraw()
+        self.status.finish("Failed" if self._code else "Succeeded", _terminated(self._code))
 
     # Syncs and kills.
 
@@ -349,9 +344,8 @@ class PodLife:
     def _end(self) -> None:
         """Let go of a pod whose container has ended."""
         now = self._clock.now()
-        self._clock.call_at(now + _LAST_STATUS, self._last_status)
+        self._clock.call_at(now + _rules.LAST_STATUS, self._last_status)
         if not self.status.deleted:
-            self._clock.call_at(now + _rules.WITHDRAWN, self.status.withdraw)
             self._clock.call_at(now + _rules.DELETED, self.status.delete)
 
     def _last_status(self) -> None:
@@ -359,9 +353,8 @@ class PodLife:
             worker.stop()
         if self.status.deleted:
             return
-        if self.status.number:
-            self.status.container_ended(_terminated(self._code))
-        self.status.finish("Failed" if self._code else "Succeeded")
+        state = _terminated(self._code) if self.status.number else self.status.state
+        self.status.finish("Failed" if self._code else "Succeeded", state)
 
     def _force(self) -> None:
         """Take the object away now; its process gets its seconds all the same."""

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 #: From admission, when the probes' tickers start, to the running container (0.4 to 0.8).
 STARTING: Final = 0.5
 
-#: From the end of a container to the running of the next one, without back-off (0.3 to 0.5).
+#: From the end of a container to the running of the next one, without back-off (0.3 to 0.5); and
+#: how long before that the kubelet notices an end that it has not caused.
 RESTARTING: Final = 0.4
+NOTICED: Final = 0.3
 
 #: How often the kubelet asks the runtime what containers there are (pkg/kubelet/kubelet.go,
 #: genericPlegRelistPeriod).
@@ -30,9 +32,10 @@ RELIST: Final = 1.0
 #: state from before any of their results.
 SETTLING: Final = 0.002
 
-#: From the end of the last container to the end of its EndpointSlice entry, and of the Pod object.
-WITHDRAWN: Final = 0.5
-DELETED: Final = 1.0
+#: From the end of the last container to the pod's last status, by which its EndpointSlice entry goes
+#: (0.25 to 0.9), and to the end of the Pod object (0.5 to 1.7).
+LAST_STATUS: Final = 0.3
+DELETED: Final = 0.5
 
 #: From a forced DELETE to the end of the object, and of the endpoint.
 FORCED_DELETED: Final = 0.02

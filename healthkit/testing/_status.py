@@ -144,9 +144,11 @@ class Status:
         self.terminating = True
         self.renew()
 
-    def finish(self, phase: Phase) -> None:
-        """Take note that no container will run any more."""
-        self.phase = phase
+    def finish(self, phase: Phase, state: ContainerState) -> None:
+        """Take note that no container will run any more: the pod leaves the EndpointSlice."""
+        self.running = False
+        self.state = state
+        self._served = False
         self._tell_phase(phase)
         self.renew()
 

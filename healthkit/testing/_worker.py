@@ -123,6 +123,7 @@ class Worker:
     def _look(self) -> None:
         """Ask, if there is anybody to ask and it is time to."""
         seen = self._seen
+        started = seen.started  # as it was before a new container is made known
         if seen.number == 0:
             return
         if seen.number != self._number:
@@ -134,7 +135,7 @@ class Worker:
         now = self._clock.now()
         if not _rules.delay_is_over(seen.shown_start, now, self._probe.initial_delay):
             return
-        if seen.started is (self.kind == "startup"):
+        if started is (self.kind == "startup"):
             return
         self._asking = True
         self._prober.ask(seen.process, self._sent, self._judged)
