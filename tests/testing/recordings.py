@@ -7,6 +7,7 @@ container takes to start) is given, everything else must follow from the rules.
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -96,7 +97,7 @@ def _as_recorded(event: Event) -> Json:
 
 def _pace(run: Json, *, ruled: bool) -> Pace:
     phase: Json = run["probe_phase"]
-    syncs = [Sync(float(sync[0]), asks=len(sync) <= 2) for sync in phase.get("status_syncs", ())]  # noqa: PLR2004  # a third says why there was no request
+    syncs = [Sync(float(sync[0]), asks=len(sync) <= 2) for sync in phase.get("status_syncs", ())]
     starts = [_start(process, phase) for process in run["processes"]]
     return Pace(
         admitted=starts[0] - STARTING,
@@ -116,7 +117,7 @@ def _start(process: Json, phase: Json) -> float:
     caused = [
         float(sync[0])
         for sync in phase.get("status_syncs", ())
-        if len(sync) == 2 and sync[1] == "container started" and 0 <= start - sync[0] <= _NOISE  # noqa: PLR2004  # as above
+        if len(sync) == 2 and sync[1] == "container started" and 0 <= start - sync[0] <= _NOISE
     ]
     return min([start, *(sync - 0.001 for sync in caused)])
 
@@ -272,7 +273,7 @@ def differences(case: Json, run: Json, events: Sequence[Json], slack: float = 0.
     return missing + [
         f"unexpected {_shown(one)}"
         for one in left
-        if not _excused(case, run, one, _limit(case, one) + _slack(one, slack))
+        if not _excused(run, one, _limit(case, one) + _slack(one, slack))
     ]
 
 
@@ -299,7 +300,7 @@ def _identity(event: Json) -> Json:
     return {key: value for key, value in event.items() if key not in noise}
 
 
-def _excused(case: Json, run: Json, event: Json, limit: float) -> bool:
+def _excused(run: Json, event: Json, limit: float) -> bool:
     """Whether an event that was not seen may have been there: at the edge, or of a dead process."""
     begin, end = run["window"]
     if min(event["t"] - begin, end - event["t"]) <= limit:
@@ -363,9 +364,9 @@ def _measured(events: list[Json], check: Json) -> Iterable[object]:
         yield places == sorted(places)
     else:
         times = [events[place]["t"] for place in _places(events, check["spacing"])]
-        if len(times) < 2:  # noqa: PLR2004  # no distance without two
+        if len(times) < 2:
             raise LookupError(f"two of {check['spacing']}")
-        yield from (round(last - first, 3) for first, last in zip(times, times[1:], strict=False))
+        yield from (round(last - first, 3) for first, last in itertools.pairwise(times))
 
 
 def _holds(found: Any, check: Json) -> bool:  # noqa: ANN401  # as JSON has it
