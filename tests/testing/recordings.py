@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from healthkit.manifests._spec import (
@@ -19,6 +18,7 @@ from healthkit.manifests._spec import (
     HttpGet,
     PodSpec,
     Probe,
+    ProbeKind,
     Sleep,
 )
 from healthkit.testing._clock import Schedule
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: A case, a run of it, an event: as JSON has them.
 Json = dict[str, Any]
 
-_PROBES: Final = {
+_PROBES: Final[dict[ProbeKind, str]] = {
     "startup": "startupProbe",
     "liveness": "livenessProbe",
     "readiness": "readinessProbe",
@@ -134,10 +134,14 @@ def pod_spec(pod: Json) -> PodSpec:
 
 
 def _container(container: Json) -> Container:
-    probes = {kind: _probe(container.get(field)) for kind, field in _PROBES.items()}
-    hook = container.get("lifecycle", {}).get("preStop")
-    made = Container(container["name"], image="recorded", pre_stop=_hook(hook))
-    return replace(made, **probes)
+    return Container(
+        container["name"],
+        image="recorded",
+        startup=_probe(container.get("startupProbe")),
+        liveness=_probe(container.get("livenessProbe")),
+        readiness=_probe(container.get("readinessProbe")),
+        pre_stop=_hook(container.get("lifecycle", {}).get("preStop")),
+    )
 
 
 def _probe(probe: Json | None) -> Probe | None:
@@ -224,7 +228,8 @@ def _handlers(case: Json) -> list[Json]:
 
 
 def _hook_of(case: Json) -> Json:
-    return case["pod"]["containers"][0].get("lifecycle", {}).get("preStop", {})
+    lifecycle: Json = case["pod"]["containers"][0].get("lifecycle", {})
+    return cast("Json", lifecycle.get("preStop", {}))
 
 
 def _runs(case: Json) -> dict[tuple[str, ...], Ran]:
@@ -248,14 +253,13 @@ def _ports(case: Json) -> frozenset[int] | None:
 # What was seen, and whether it is the same.
 
 
-def differences(case: Json, run: Json, events: Sequence[Json], slack: float = 0.0) -> list[str]:
+def differences(case: Json, run: Json, events: Sequence[Json]) -> list[str]:
     """Return what differs inside the run's window, event by event.
 
     Args:
         case: what is compared, and how far apart two events may be.
         run: what was seen.
         events: what was played.
-        slack: seconds that a readiness probe, and what follows from it, may be off as well.
     """
     begin, end = run["window"]
     names = set(case["compare"])
@@ -264,23 +268,15 @@ def differences(case: Json, run: Json, events: Sequence[Json], slack: float = 0.
     for seen in run["observed"]:
         if seen["event"] not in names:
             continue
-        limit = _limit(case, seen) + _slack(seen, slack)
+        limit = _limit(case, seen)
         near = [one for one in left if _same(one, seen) and abs(one["t"] - seen["t"]) <= limit]
         if near:
             left.remove(min(near, key=lambda one: abs(one["t"] - seen["t"])))
         elif not seen.get("dead"):
             missing.append(f"missing {_shown(seen)}")
     return missing + [
-        f"unexpected {_shown(one)}"
-        for one in left
-        if not _excused(run, one, _limit(case, one) + _slack(one, slack))
+        f"unexpected {_shown(one)}" for one in left if not _excused(run, one, _limit(case, one))
     ]
-
-
-def _slack(event: Json, slack: float) -> float:
-    follows = {"ready", "endpoint", "containers_ready"}
-    readiness = event["event"] == "probe" and event.get("type") == "readiness"
-    return slack if readiness or event["event"] in follows else 0.0
 
 
 def _limit(case: Json, event: Json) -> float:
@@ -288,7 +284,7 @@ def _limit(case: Json, event: Json) -> float:
     if event.get("dead"):
         return float(tolerance.get("dead", 1.0))
     name = "endpoint gone" if event.get("gone") else event["event"]
-    return float(tolerance.get(name, tolerance["default"]))
+    return float(tolerance[name if name in tolerance else "default"])
 
 
 def _same(one: Json, other: Json) -> bool:
@@ -397,7 +393,8 @@ def _bound(events: list[Json], reference: float | Json | None, default: float) -
         return default
     if isinstance(reference, dict):
         return float(_place(events, reference))
-    return sum(event["t"] <= reference for event in events) - 0.5
+    earlier = [event for event in events if event["t"] <= reference]
+    return len(earlier) - 0.5
 
 
 def _place(events: list[Json], selector: Json) -> int:
