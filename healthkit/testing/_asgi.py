@@ -298,7 +298,8 @@ class AsgiProcess:
         try:
             code = await _commands.play(command, self._image.commands)
         except Exception as exc:  # noqa: BLE001  # it is the user's, and none of the app's
-            self._later(functools.partial(_raise, exc))
+            if self._executions.pop(execution, None) is not None:
+                self._later(functools.partial(_raise, exc))
         else:
             self._executed(execution, code)
 

@@ -218,7 +218,7 @@ async def test_what_could_not_be_put_back_is_not_touched(monkeypatch: pytest.Mon
     """A handler that was not installed from Python is None to Python."""
     pod = Pod()
     with monkeypatch.context() as patched:
-        patched.setattr(signal, "getsignal", lambda _: None)
+        patched.setattr(signal, "getsignal", dict[int, object]().get)
         patched.setattr(signal, "signal", None)
         await pod.watch(lambda: None)
     assert pod.got == []
