@@ -141,7 +141,7 @@ class _Factory:
         /,
         **more: Any,  # noqa: ANN401  # as above
     ) -> asyncio.Future[Any]:
-        owner = self._owner(more.get("context"))
+        owner = self._owner(loop, more.get("context"))
         make = self.before or _make
         made = make(loop, work, **more)
         if owner is not None and isinstance(made, asyncio.Task):
@@ -149,12 +149,12 @@ class _Factory:
             owner.add(made)
         return made
 
-    def _owner(self, context: Context | None) -> Belongings | None:
+    def _owner(self, loop: asyncio.AbstractEventLoop, context: Context | None) -> Belongings | None:
         """Return whose a task is that begins: by its context, its starter's, or the starter."""
         owner = context.get(OWNER) if context is not None else None
         if owner is not None or (owner := OWNER.get()) is not None:
             return owner
-        starter = asyncio.current_task()
+        starter = asyncio.current_task(loop)  # None also where the loop does not run
         return self._owners.get(starter) if starter is not None else None
 
 

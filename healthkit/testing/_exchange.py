@@ -127,7 +127,8 @@ class Exchange:
         try:
             result = await app(self._scope, self.receive, self.send)
         except BaseException as exc:
-            if self._dead or isinstance(exc, GeneratorExit):
+            # Neither a loop that is thrown away nor the developer's Ctrl-C is the app's business.
+            if self._dead or isinstance(exc, GeneratorExit | KeyboardInterrupt):
                 raise
             logger.exception("exception in the ASGI app: %r", self)
             await self._fail()

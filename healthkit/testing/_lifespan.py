@@ -55,8 +55,8 @@ class Lifespan:
         }
         try:
             await self._app(scope, self._messages.get, self._send)
-        except GeneratorExit:
-            raise
+        except (GeneratorExit, KeyboardInterrupt):
+            raise  # a loop that is thrown away, or the developer's Ctrl-C: not the app's business
         except BaseException as exc:  # noqa: BLE001  # as the server that is played
             self._raised = True
             self._say(exc)

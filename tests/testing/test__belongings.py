@@ -110,6 +110,29 @@ async def test_a_factory_that_somebody_has_replaced_stays() -> None:
     assert loop.get_task_factory() is None
 
 
+class Nameable(asyncio.Future[Any]):
+    """What a loop gives a name to, though it is no task."""
+
+    def set_name(self, name: object) -> None:
+        """Have none."""
+
+
+def test_a_loop_that_does_not_run_can_be_given_a_task() -> None:
+    """`run_until_complete` makes one; it is nobody's."""
+    loop = asyncio.new_event_loop()
+    owners: list[Owner] = []
+
+    async def start() -> None:
+        owners.append(Owner())
+
+    loop.run_until_complete(start())
+    loop.run_until_complete(asyncio.sleep(0))
+    assert owners[0].names() == set()
+    loop.run_until_complete(owners[0].killed())
+    assert loop.get_task_factory() is None
+    loop.close()
+
+
 async def test_a_factory_that_makes_no_tasks_is_let_be() -> None:
     """What is no task can't be owned."""
     loop = asyncio.get_running_loop()
@@ -120,12 +143,12 @@ async def test_a_factory_that_makes_no_tasks_is_let_be() -> None:
         **_: Any,  # noqa: ANN401  # asyncio's own
     ) -> asyncio.Future[Any]:
         work.close()
-        return loop.create_future()
+        return Nameable(loop=loop)
 
     loop.set_task_factory(cast("Any", factory))  # typeshed wants a generic one
     owner = Owner()
     made: object = loop.create_task(_sleep(), context=owner.context)
-    assert type(made) is asyncio.Future
+    assert type(made) is Nameable
     assert owner.names() == set()
     loop.set_task_factory(None)
 

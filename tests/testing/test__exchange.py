@@ -334,6 +334,14 @@ async def test_either_side_can_ask_for_the_connection_to_be_closed(
     assert client.answers[0].closes is closes
 
 
+async def test_a_client_that_asks_for_it_is_told_that_the_connection_closes() -> None:
+    """Once, also if the app says so itself."""
+    for headers in ({}, {"connection": "close"}):
+        client = Client(headers=HEADERS)
+        await client.run(says(start(200, **headers), body(b"ok")))
+        assert client.answers[0].headers == (("connection", "close"),)
+
+
 async def test_a_server_that_ends_closes_after_the_answer() -> None:
     """Without saying so in a header: uvicorn does not."""
     client = Client()
@@ -376,6 +384,15 @@ async def test_a_coroutine_that_is_thrown_away_answers_nothing() -> None:
     work = client.exchange.run(app)
     work.send(None)
     work.close()
+    assert client.answers == []
+
+
+async def test_ctrl_c_is_the_developers() -> None:
+    """It ends the simulation, and not in an answer."""
+    client = Client()
+    work = client.exchange.run(says(raises=KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        work.send(None)
     assert client.answers == []
 
 

@@ -173,3 +173,13 @@ async def test_a_lifespan_that_is_thrown_away_says_nothing(
     work.send(None)
     work.close()
     assert caplog.records == []
+
+
+async def test_ctrl_c_is_the_developers() -> None:
+    """It is no failure of a start-up."""
+    work = Lifespan(does(RECEIVE, KeyboardInterrupt()), "on")
+    starting = asyncio.create_task(work.startup())
+    await asyncio.sleep(0)
+    with pytest.raises(KeyboardInterrupt):
+        work.run().send(None)
+    await starting
