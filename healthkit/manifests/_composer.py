@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from healthkit.manifests._parser import events
 from healthkit.manifests._nodes import Mapping, Scalar, Sequence
+from healthkit.manifests._parser import events
 from healthkit.manifests._scalars import resolve
 from healthkit.manifests._source import quoted
 
 if TYPE_CHECKING:
     from healthkit.errors import ConfigError
-    from healthkit.manifests._parser import Event
     from healthkit.manifests._nodes import Node, Position
+    from healthkit.manifests._parser import Event
     from healthkit.manifests._source import Source
 
 #: How deep collections may be nested. The deepest definitions of well-known operators need 40.
@@ -62,14 +62,13 @@ class _Composer:
             case "scalar":
                 self._add(self._named(event, self._scalar(event)), event.position)
             case "sequence":
-                sequence = Sequence(event.position)
-                self._begin(event, _OpenSequence(sequence))
+                self._begin(event, _OpenSequence(Sequence(event.position)))
             case "mapping":
                 self._begin(event, _OpenMapping(Mapping(event.position), self._source))
             case "end":
                 node = self._open.pop().ended()
                 self._add(node, node.position)
-            case "alias":
+            case _:
                 self._add(self._aliased(event), event.position)
 
     def _scalar(self, event: Event) -> Scalar:

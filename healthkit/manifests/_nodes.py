@@ -50,6 +50,7 @@ class Sequence(_Placed):
 
     def __init__(self, position: Position) -> None:
         super().__init__(position)
+        self.height = 1
         self.items: list[Node] = []
 
 
@@ -60,6 +61,7 @@ class Mapping(_Placed):
 
     def __init__(self, position: Position) -> None:
         super().__init__(position)
+        self.height = 1
         #: Where each key stands, and its value.
         self.entries: dict[str, tuple[Position, Node]] = {}
 

@@ -25,6 +25,9 @@ _BINARY: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 
+#: What ends a line in YAML 1.1, as the parser counts them.
+_BREAK: Final = re.compile("\r\n?|[\n\x85\u2028\u2029]")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -40,7 +43,7 @@ class Source:
 
     def indentation(self, line: int) -> str:
         """Return the blanks that a line begins with; none for a line that isn't there."""
-        text = (["", *re.split("\r\n?|\n", self.text), ""])[line]
+        text = "".join(_BREAK.split(self.text)[line - 1 : line])
         return text[: len(text) - len(text.lstrip())]
 
     def template(self) -> ConfigError | None:
@@ -109,7 +112,7 @@ def _encoded(text: str | bytes, empty: Source) -> bytes:
 
 
 def _line(text: str, offset: int) -> int:
-    return 1 + len(re.findall("\r\n?|\n", text[:offset]))
+    return 1 + len(_BREAK.findall(text, 0, offset))
 
 
 def _short(name: str) -> str:
