@@ -58,8 +58,9 @@ class _Entry:
 class Schedule:
     """A clock of callbacks alone. Time stands still but in `run_until`."""
 
-    def __init__(self) -> None:
-        self._now = 0.0
+    def __init__(self, start: float = 0.0) -> None:
+        """Make one that stands at `start`, in seconds."""
+        self._now = start
         self._order = 0
         self._heap: list[_Entry] = []
 
