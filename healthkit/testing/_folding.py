@@ -43,7 +43,7 @@ def folded(events: Sequence[Event]) -> list[list[int]]:
 
 
 def spacing(moments: Sequence[float]) -> str:
-    """Say how far apart they are: ``every 1 s``, or ``0.9 to 1.4 s apart``; nothing of one moment."""
+    """Say how far apart they are: ``every 1 s``, ``0.9 to 1.4 s apart``; nothing of one moment."""
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     least, most = (f"{round(gap, 1) + 0.0:g}" for gap in (min(gaps), max(gaps)))
     if most == "0":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from healthkit.testing._marks import Mark
     from healthkit.testing._outcomes import Result
     from healthkit.testing._scale import Scale
-    from healthkit.testing._spans import Life, Span
+    from healthkit.testing._spans import Span, Story
     from healthkit.testing._svg import Element
 
 #: Where the time begins and ends, in pixels; names stand left of it, sums and labels right of it.
@@ -68,7 +68,7 @@ class Label:
     tip: str
 
 
-def labels(life: Life, scale: Scale, most: int) -> list[Label]:
+def labels(life: Story, scale: Scale, most: int) -> list[Label]:
     """Return the labels above a pod's bar, on at most so many levels."""
     groups: list[list[Mark]] = []
     for mark in marks(life):
@@ -112,7 +112,7 @@ def draw_labels(into: Element, found: Sequence[Label], height: float) -> None:
             mark.text("text", label.x + 4, top + 9, label.text)
 
 
-def bar(into: Element, life: Life, scale: Scale, end: float) -> None:
+def bar(into: Element, life: Story, scale: Scale, end: float) -> None:
     """Draw the states of the container."""
     for span in states(life, end):
         name, css = STATES[span.kind]
@@ -202,14 +202,16 @@ def _ticks(into: Element, result: Result, moments: Sequence[float], scale: Scale
 
 def counted(seen: Sequence[tuple[float, Result]]) -> str:
     """Say how often each result was: ``57 ok, 3 failed``."""
-    numbers = {result: sum(one == result for _, one in seen) for result in _SHAPES}
-    return ", ".join(f"{many} {_COUNTED[one]}" for one, many in numbers.items() if many)
+    numbers: dict[Result, int] = {}
+    for _, result in seen:
+        numbers[result] = numbers.get(result, 0) + 1
+    return ", ".join(f"{numbers[one]} {word}" for one, word in _COUNTED.items() if one in numbers)
 
 
 # -- the Service, the end, requests ---------------------------------------------------------------
 
 
-def service_lane(into: Element, life: Life, scale: Scale, end: float) -> None:
+def service_lane(into: Element, life: Story, scale: Scale, end: float) -> None:
     """Draw how the pod stood in the Service: a full bar, a hollow one, or a broken line."""
     for span in endpoints(life, end):
         name = ENDPOINTS[span.kind]
@@ -222,7 +224,7 @@ def service_lane(into: Element, life: Life, scale: Scale, end: float) -> None:
             one.line("out", (x, LANE / 2), (x + width, LANE / 2))
 
 
-def ending_lane(into: Element, life: Life, scale: Scale, end: float) -> None:
+def ending_lane(into: Element, life: Story, scale: Scale, end: float) -> None:
     """Draw how containers ended: the hook, SIGTERM, the grace period, SIGKILL."""
     for span in endings(life, end):
         one, x, width = _span(into, span, scale, _ENDINGS[span.kind][0])
@@ -259,7 +261,7 @@ def signal(into: Element, x: float, name: str) -> None:
         into.add("path", "kill", d=f"M{x - 5:.1f} 4l10 10m0 -10l-10 10")
 
 
-def request_lane(into: Element, life: Life, scale: Scale, end: float) -> None:
+def request_lane(into: Element, life: Story, scale: Scale, end: float) -> None:
     """Draw how many requests were in flight, as an area, and a cross for each that was lost."""
     low = CHART - 4
     into.line("base", (LEFT, low), (RIGHT, low))

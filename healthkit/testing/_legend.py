@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from healthkit.testing._lanes import ENDPOINTS, STATES, STRIPES, WIDTH, shape, signal, stripes
+from healthkit.testing._lanes import STATES, STRIPES, WIDTH, shape, signal, stripes
 from healthkit.testing._marks import endings, lost, marks, probes
 from healthkit.testing._spans import endpoints, states
 from healthkit.testing._svg import CHARACTER
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from healthkit.testing._outcomes import Result
     from healthkit.testing._scale import Scale
-    from healthkit.testing._spans import Life, Span
+    from healthkit.testing._spans import Span, Story
     from healthkit.testing._svg import Element
 
 #: In pixels: the height of a line, the width of a sample, and what is between two entries.
@@ -40,7 +40,7 @@ _RESULTS: Final[dict[Result, str]] = {
 class Legend:
     """The entries, and where each is."""
 
-    def __init__(self, lives: Sequence[Life], axis: Scale) -> None:
+    def __init__(self, lives: Sequence[Story], axis: Scale) -> None:
         self._entries = list(_entries(lives, axis))
         self._places = _placed([text for text, _ in self._entries])
 
@@ -70,7 +70,7 @@ def _placed(texts: Sequence[str]) -> list[tuple[float, int]]:
     return places
 
 
-def _entries(lives: Sequence[Life], axis: Scale) -> Iterator[Entry]:
+def _entries(lives: Sequence[Story], axis: Scale) -> Iterator[Entry]:
     """Name what is in the picture, and wide enough to be seen."""
     end = axis.moments[-1]
     yield from _states(_seen([span for life in lives for span in states(life, end)], axis))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from healthkit.manifests._spec import PodSpec
     from healthkit.testing._events import Event
     from healthkit.testing._outcomes import Result
-    from healthkit.testing._spans import Life
+    from healthkit.testing._spans import Story
 
 #: Nobody sees a preStop ``sleep``: SIGTERM that comes this late, in seconds, has waited for one.
 _LATE: Final = 0.5
@@ -35,7 +35,7 @@ class Mark:
     rank: int
 
 
-def marks(life: Life) -> list[Mark]:
+def marks(life: Story) -> list[Mark]:
     """Return the moments of a pod that are worth a name."""
     found: list[Mark] = []
     for event in life.events:
@@ -97,7 +97,7 @@ class _Ending:
         return [span for span in found if span.end > span.start]
 
 
-def endings(life: Life, end: float) -> list[Span]:
+def endings(life: Story, end: float) -> list[Span]:
     """Return each end of a container: ``preStop``, then ``ending`` (after SIGTERM).
 
     And ``grace``: from the decision for as long as the grace period is, if that is known.
@@ -140,7 +140,7 @@ def _grace(killing: Event, spec: PodSpec | None) -> float | None:
 # -- what comes often -----------------------------------------------------------------------------
 
 
-def probes(life: Life) -> dict[str, list[tuple[float, Result]]]:
+def probes(life: Story) -> dict[str, list[tuple[float, Result]]]:
     """Return each kind of probe with its moments and results, in the order of a life."""
     found: dict[str, list[tuple[float, Result]]] = {}
     for event in life.events:
@@ -151,12 +151,12 @@ def probes(life: Life) -> dict[str, list[tuple[float, Result]]]:
     return dict(sorted(found.items(), key=lambda one: (order.get(one[0], 3), one[0])))
 
 
-def lost(life: Life) -> list[float]:
+def lost(life: Story) -> list[float]:
     """Return the moments of the lost requests."""
     return [event.at for event in life.events if event.name == "request"]
 
 
-def changes(life: Life) -> list[float]:
+def changes(life: Story) -> list[float]:
     """Return the moments at which something happened that is more than the same answer again."""
     said: dict[str, Result] = {}
     moments: list[float] = []

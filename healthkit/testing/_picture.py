@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from healthkit.testing._rows import Row
     from healthkit.testing._scale import Scale
-    from healthkit.testing._spans import Life
+    from healthkit.testing._spans import Story
     from healthkit.testing._svg import Element
 
 #: Heights, in pixels: of the title, between two pods, of the axis and of the legend.
@@ -39,7 +39,7 @@ _FOOT: Final = 10.0
 _NAMED: Final = 12
 
 
-def svg(lives: Sequence[Life], title: str | None = None) -> str:
+def svg(lives: Sequence[Story], title: str | None = None) -> str:
     """Draw the life of a pod, or of several, from 0 to the last moment of any.
 
     Args:
@@ -89,12 +89,12 @@ def _grid(into: Element, axis: Scale, low: float) -> None:
         into.text("dim", x, low + 18, axis.said(at), "middle")
 
 
-def description(lives: Sequence[Life], axis: Scale) -> str:
+def description(lives: Sequence[Story], axis: Scale) -> str:
     """Say in words what the picture shows, for those who can't see it."""
     return " ".join(_described(life, axis) for life in lives)
 
 
-def _described(life: Life, axis: Scale) -> str:
+def _described(life: Story, axis: Scale) -> str:
     """Name the moments of a pod, the first of them, and count what it has lost."""
     found = marks(life)
     named = [f"{mark.text} at {axis.said(mark.at)}" for mark in found[:_NAMED]]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from healthkit.testing._lanes import Label
     from healthkit.testing._scale import Scale
-    from healthkit.testing._spans import Life
+    from healthkit.testing._spans import Story
     from healthkit.testing._svg import Element
 
 #: How many levels of labels there are above a pod that is alone, and above one of several.
@@ -80,7 +80,7 @@ class Row:
             y += lane.height
 
 
-def row_of(life: Life, axis: Scale, *, alone: bool) -> Row:
+def row_of(life: Story, axis: Scale, *, alone: bool) -> Row:
     """Return how a pod is drawn: with all its lanes if it is alone."""
     end = axis.moments[-1]
     return Row(
@@ -91,14 +91,14 @@ def row_of(life: Life, axis: Scale, *, alone: bool) -> Row:
     )
 
 
-def _probes(life: Life, axis: Scale, *, alone: bool) -> Iterator[Lane]:
+def _probes(life: Story, axis: Scale, *, alone: bool) -> Iterator[Lane]:
     for kind, seen in probes(life).items():
         if alone or kind == "readiness":
             draw = partial(_lanes.probe_lane, seen=seen, scale=axis)
             yield Lane(kind, _lanes.counted(seen), LANE, draw)
 
 
-def _others(life: Life, axis: Scale, end: float) -> Iterator[Lane]:
+def _others(life: Story, axis: Scale, end: float) -> Iterator[Lane]:
     if endpoints(life, end):
         draw = partial(_lanes.service_lane, life=life, scale=axis, end=end)
         yield Lane("Service", "", LANE, draw)
@@ -110,7 +110,7 @@ def _others(life: Life, axis: Scale, end: float) -> Iterator[Lane]:
         yield Lane("requests", _requests(life), CHART, draw)
 
 
-def _requests(life: Life) -> str:
+def _requests(life: Story) -> str:
     """Say how many there were at once, and how many were lost: ``max 12, 2 lost``."""
     most = max((number for _, number in life.in_flight), default=0)
     many = len(lost(life))

@@ -23,12 +23,12 @@ State: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """One pod, as far as it can be drawn.
+class Story:
+    """What is known of one pod, for the picture.
 
     Args:
         name: the pod's.
-        events: what was seen of it, in order.
+        events: what was seen of it, in the order of their moments.
         in_flight: samples of how many requests it was serving: (seconds, number), in order; each
             holds until the next.
         spec: what the manifest says of it; then the end of the grace period is drawn.
@@ -143,7 +143,7 @@ _SEES: Final[dict[str, Callable[[_Pod, Event], None]]] = {
 }
 
 
-def states(life: Life, end: float) -> list[Span]:
+def states(life: Story, end: float) -> list[Span]:
     """Return the states of the pod's container, from its first event to `end`; none once gone."""
     pod = _Pod()
     changes: list[tuple[float, str]] = []
@@ -153,7 +153,7 @@ def states(life: Life, end: float) -> list[Span]:
     return [span for span in _joined(changes, end) if span.kind != "gone"]
 
 
-def endpoints(life: Life, end: float) -> list[Span]:
+def endpoints(life: Story, end: float) -> list[Span]:
     """Return how the pod stood in the Service's EndpointSlice, while it was there."""
     seen = [(event.at, endpoint_of(event)) for event in life.events if event.name == "endpoint"]
     return [span for span in _joined(seen, end) if span.kind != "gone"]

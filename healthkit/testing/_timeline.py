@@ -52,7 +52,7 @@ _NAMES: Final = frozenset(
 
 
 class Timeline(Sequence[Event]):
-    """Everything that was seen of a pod, in order.
+    """Everything that was seen of a pod, in the order of its moments.
 
     A sequence of events: it has a length, positions, and slices, which are timelines too. Two are
     equal if their events are. It doesn't change.
@@ -64,7 +64,8 @@ class Timeline(Sequence[Event]):
     compare it.
 
     Args:
-        events: what was seen, in order.
+        events: what was seen. They are put in the order of their moments: of a probe the kubelet
+            learns later than it was sent.
         name: the pod's.
         spec: what the manifest says of the pod. The text explains more with it: which thresholds
             decided, and which probes there aren't.
@@ -73,9 +74,9 @@ class Timeline(Sequence[Event]):
     __slots__ = ("_events", "name", "spec")
 
     def __init__(
-        self, events: Iterable[Event] = (), *, name: str = "", spec: PodSpec | None = None
+        self, events: Iterable[Event] = (), name: str = "", spec: PodSpec | None = None
     ) -> None:
-        self._events = tuple(events)
+        self._events = tuple(sorted(events, key=lambda event: event.at))
         #: The pod's name.
         self.name = name
         #: What the manifest says of the pod, if that is known.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from healthkit.testing._outcomes import passes, result_of, said_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from healthkit.manifests._spec import Container, PodSpec, Probe
     from healthkit.testing._events import Event
@@ -45,10 +45,30 @@ class Teller:
         #: When the last one of each name was.
         self._last = dict[str, float]()
         self._was_in_service = False
+        #: By the names of `_events`.
+        self._tells: dict[str, Callable[[Event], str]] = {
+            "probe": self._probe,
+            "container_started": self._container_started,
+            "started": self._started,
+            "ready": self._ready,
+            "containers_ready": self._containers_ready,
+            "condition": self._condition,
+            "endpoint": self._endpoint,
+            "killing": self._killing,
+            "prestop_begin": self._prestop_begin,
+            "prestop_end": self._prestop_end,
+            "sigterm": self._sigterm,
+            "exit": self._exit,
+            "backoff": self._backoff,
+            "event": self._event,
+            "phase": self._phase,
+            "deleted": self._deleted,
+            "request": self._request,
+        }
 
     def tell(self, event: Event) -> str:
         """Say what happened, in one line."""
-        words = _TELLS.get(event.name, Teller._other)(self, event)
+        words = self._tells.get(event.name, self._other)(event)
         self._last[event.name] = event.at
         return words
 
@@ -197,27 +217,6 @@ _SINCE: Final = {
     "prestop_begin": "it began",
     "sigterm": "SIGTERM",
     "container_started": "its start",
-}
-
-#: By the names of `_events`. Below the class, whose methods they are.
-_TELLS: Final[Mapping[str, Callable[[Teller, Event], str]]] = {
-    "probe": Teller._probe,  # noqa: SLF001
-    "container_started": Teller._container_started,  # noqa: SLF001
-    "started": Teller._started,  # noqa: SLF001
-    "ready": Teller._ready,  # noqa: SLF001
-    "containers_ready": Teller._containers_ready,  # noqa: SLF001
-    "condition": Teller._condition,  # noqa: SLF001
-    "endpoint": Teller._endpoint,  # noqa: SLF001
-    "killing": Teller._killing,  # noqa: SLF001
-    "prestop_begin": Teller._prestop_begin,  # noqa: SLF001
-    "prestop_end": Teller._prestop_end,  # noqa: SLF001
-    "sigterm": Teller._sigterm,  # noqa: SLF001
-    "exit": Teller._exit,  # noqa: SLF001
-    "backoff": Teller._backoff,  # noqa: SLF001
-    "event": Teller._event,  # noqa: SLF001
-    "phase": Teller._phase,  # noqa: SLF001
-    "deleted": Teller._deleted,  # noqa: SLF001
-    "request": Teller._request,  # noqa: SLF001
 }
 
 _ENDPOINTS: Final = {
