@@ -152,6 +152,9 @@ class _DescribedProcess:
             answered(Answer(error="refused"))
             return
         reply = self._reply(request.path.partition("?")[0])
+        if reply is _FINE:
+            answered(_FINE_ANSWER)
+            return
         after, answer = _outcome(reply, timeout, self._life.timeout_overhead)
         if after is None:
             self._pend(_NEVER, answer, answered)
@@ -208,7 +211,7 @@ class _DescribedProcess:
         if path in self._now:
             return self._now[path]
         now = self._clock.now() - self._began
-        found = Reply()
+        found = _FINE
         for says in self._says:
             if says.path == path and says.since <= now:
                 found = says.reply
@@ -225,6 +228,10 @@ class _DescribedProcess:
         timer = self._clock.call_at(self._clock.now() + after, due)
         self._pending[number] = (timer, answered)
 
+
+#: What is answered where nothing is said.
+_FINE: Final = Reply()
+_FINE_ANSWER: Final = Answer(200, body=b"ok")
 
 #: Seconds: longer than anything is played.
 _NEVER: Final = 1e9

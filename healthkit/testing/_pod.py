@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from healthkit.testing._clock import Clock, Timer
     from healthkit.testing._events import Observer
     from healthkit.testing._prober import Sent
-    from healthkit.testing._process import App
+    from healthkit.testing._process import App, Process
     from healthkit.testing._verdict import Verdict
 
 #: How long the control plane waits for a node that says nothing, in seconds
@@ -84,7 +84,10 @@ class PodLife:
         self._alive = False
         self._stopping: Stopping | None = None
         self._kill_for: ProbeKind | None = None
+        #: The next start of the container, if one is due; whether it follows a kill, at once.
         self._start: Timer | None = None
+        self._restarting = False
+        self._node: Timer | None = None
         #: The grace period of a deletion, once there is one; whether its stop has begun.
         self._grace: int | None = None
         self._ending = False
@@ -110,26 +113,53 @@ class PodLife:
         self.status.terminate()
         if self._grace == 0:
             self._force()
-        if self._stopping is None:
+        if self._stopping is None and not self._restarting:
             self._terminate()
 
     def set_condition(self, kind: str, status: str) -> None:
         """Patch a condition of the pod's status: True, False or Unknown."""
         self.status.set_condition(kind, status)
 
-    def lose_node(self, *, lost: bool) -> None:
-        """Let the control plane hear nothing of the node any more, or hear of it again."""
-        self._clock.call_at(
-            self._clock.now() + (NODE_GRACE if lost else 0),
-            partial(self.status.node_lost, lost=lost),
-        )
+    def lose_node(self) -> None:
+        """Let the control plane hear nothing of the node any more. The container runs on."""
+        if self._node is None:
+            lost = partial(self.status.node_lost, lost=True)
+            self._node = self._clock.call_at(self._clock.now() + NODE_GRACE, lost)
+
+    def find_node(self) -> None:
+        """Let the control plane hear of the node again."""
+        if self._node is not None:
+            self._node.cancel()
+            self._node = None
+            self.status.node_lost(lost=False)
+
+    def abandon(self) -> None:
+        """End the process, and do nothing more."""
+        self._grace = self._grace or 0
+        self._ending = True
+        for worker in self._workers.values():
+            worker.stop()
+        self._syncs.stop()
+        if self._start is not None:
+            self._start.cancel()
+        if self._alive:
+            self.status.process.sigkill()
+
+    @property
+    def process(self) -> Process | None:
+        """The container's process; None while there is none. The status may not know yet."""
+        return self.status.process if self._alive else None
 
     # What the probes' workers tell.
 
     def new_container(self, kind: ProbeKind) -> None:
-        """Hear that a worker has met a new container."""
+        """Hear that a worker has met a new container: its startup probe has not passed yet.
+
+        That is seen a moment later, as a result would be: by no probe that is due now.
+        """
         if kind == "startup" and self.status.started:
-            self.status.startup(passed=False)
+            forget = partial(self.status.startup, passed=False)
+            self._clock.call_at(self._clock.now() + _rules.SETTLING, forget)
 
     def sent(self, kind: ProbeKind, sent: Sent, verdict: Verdict) -> None:
         """Hear of a request."""
@@ -186,6 +216,7 @@ class PodLife:
 
     def _start_container(self) -> None:
         self._start = None
+        self._restarting = False
         app = self._app
         if app is None:
             return
@@ -195,20 +226,29 @@ class PodLife:
             self._finished = self._ended
         self._alive = True
         self.status.emit("container_started", n=number)
-        process = app.start(self._clock, partial(self._exited, number))
+        process = app.start(self._clock, partial(self._exit_soon, number))
         shown = self._pace.shown_start(number, self._clock.now())
         self.status.container_started(number, process, shown)
+        for worker in self._workers.values():
+            worker.wake()
         if self._grace is not None:
             self._terminate()
             return
         self._syncs.request()
         self._syncs.after_relist()
 
+    def _exit_soon(self, number: int, code: int) -> None:
+        """Hear that the process has ended, by whatever cause: maybe before it is known at all."""
+        if number == self.status.number:
+            self._exited(number, code)
+        else:
+            self._clock.call_at(self._clock.now(), partial(self._exited, number, code))
+
     def _exited(self, number: int, code: int) -> None:
-        """Hear that the process has ended, by whatever cause."""
-        if not self._alive or number not in {self.status.number, self.status.number + 1}:
+        if not self._alive or number != self.status.number:
             return
         self._alive = False
+        self._kill_for = None
         self._code = code
         self._ended = self._clock.now()
         if self.status.deleted:
@@ -253,12 +293,16 @@ class PodLife:
         if not _rules.restarts(self.spec.restart_policy, self._code):
             self._complete()
         elif self._backoff.holds(finished, now):
+            if self._grace is not None:
+                self._terminate()
+                return
             self._announce_backoff()
             again = self._ended + self._backoff.duration * _rules.LOOKS_AGAIN
             self._backoff = self._backoff.after_start(self._ended, again)
             self._start_at(again)
         else:
             self._backoff = self._backoff.after_start(finished, now)
+            self._restarting = True
             self._start_at(now + _rules.RESTARTING)
 
     def _announce_backoff(self) -> None:

@@ -35,6 +35,8 @@ _USER_AGENT: Final = "kube-probe/1.36"
 _HOOK_USER_AGENT: Final = "kube-lifecycle/1.36"
 _HTTP_PORT: Final = 80
 _HTTPS_PORT: Final = 443
+#: The usual answer, on a short way.
+_OK: Final = 200
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 #: What is left of a timeout that redirects have used up, in seconds: more than nothing.
 _LEAST: Final = 0.001
@@ -239,6 +241,10 @@ class _Exchange:
         self._process.request(request, left, partial(self._answered, attempt, request, redirects))
 
     def _answered(self, attempt: int, request: Request, redirects: int, answer: Answer) -> None:
+        if answer.status == _OK and answer.error is None and attempt == 1:
+            self._sent(Sent(self._began, answer, None), _verdict.SUCCESS)
+            self._judged(_verdict.SUCCESS)
+            return
         url = _url(request, self._prober.address)
         target = _followed(answer, url)
         if target is not None and redirects < _verdict.MOST_REDIRECTS:

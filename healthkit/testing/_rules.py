@@ -32,7 +32,7 @@ RELIST: Final = 1.0
 #: state from before any of their results.
 SETTLING: Final = 0.002
 
-#: From the end of the last container to the pod's last status, by which its EndpointSlice entry goes
+#: From the end of the last container to the last status, by which the EndpointSlice entry goes
 #: (0.25 to 0.9), and to the end of the Pod object (0.5 to 1.7).
 LAST_STATUS: Final = 0.3
 DELETED: Final = 0.5
@@ -109,18 +109,17 @@ class Pace:
 
     def relist(self, after: float) -> float:
         """Return the first moment after another at which the kubelet sees what containers do."""
-        return tick_after(self.admitted, RELIST, after)
+        return self.admitted + turn_after(self.admitted, RELIST, after) * RELIST
 
     def relisted_since(self, then: float, now: float) -> bool:
         """Whether it has looked between two moments."""
         return self.relist(then) <= now
 
 
-def tick_after(phase: float, period: float, after: float) -> float:
-    """Return the first of the moments ``phase + n * period`` that is later than `after`."""
-    turns = math.floor((after - phase) / period) + 1
-    tick = phase + turns * period
-    return tick if tick - after > ONE_MOMENT else phase + (turns + 1) * period
+def turn_after(phase: float, period: float, after: float) -> int:
+    """Return the least n for which ``phase + n * period`` is later than `after`."""
+    turn = math.floor((after - phase) / period) + 1
+    return turn if phase + turn * period - after > ONE_MOMENT else turn + 1
 
 
 def delay_is_over(shown_start: float, now: float, initial_delay: int) -> bool:

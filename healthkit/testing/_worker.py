@@ -58,8 +58,9 @@ class Worker:
         self._told = told
         self._clock: Clock = prober.clock
         self._probe: Probe = prober.probe
-        #: One tick; the others are whole periods away.
+        #: One tick; the next one is so many periods away.
         self._phase = 0.0
+        self._turn = 0
         self._timer: Timer | None = None
         self._asking = False
         self._ticked = False
@@ -69,6 +70,8 @@ class Worker:
         self._number = 0
         #: Whether it waits for the next container: it has said what there was to say.
         self._on_hold = False
+        #: What has been told of this container; None: nothing yet.
+        self._known: bool | None = None
         #: What the last results were, and how many of them in a row.
         self._last: bool | None = None
         self._run = 0
@@ -80,7 +83,14 @@ class Worker:
     def begin(self) -> None:
         """Start the ticker. The first tick with a container comes up to a period after it began."""
         self._phase = self._pace.phase(self.kind)
-        self._await_tick()
+        self.wake()
+
+    def wake(self) -> None:
+        """Tick on. On hold there is no tick: it would change nothing before the next container."""
+        if self._timer is None and not self._stopped:
+            period, now = self._probe.period, self._clock.now()
+            self._turn = _rules.turn_after(self._phase, period, now) - 1
+            self._await_tick()
 
     def trigger(self) -> None:
         """Ask now, and begin the ticker anew; or once more, if it is asking."""
@@ -102,18 +112,23 @@ class Worker:
             self._timer.cancel()
 
     def _await_tick(self) -> None:
-        when = _rules.tick_after(self._phase, self._probe.period, self._clock.now())
+        """Wait for the next tick. Their moments are multiplied, not added up: they stay exact."""
+        self._turn += 1
+        when = self._phase + self._turn * self._probe.period
         self._timer = self._clock.call_at(when, self._tick)
 
     def _restart_ticker(self) -> None:
         """Tick a period from now; what has ticked and is not answered yet is lost."""
-        self._phase = self._clock.now()
+        self._phase, self._turn = self._clock.now(), 0
         self._ticked = False
         if self._timer is not None:
             self._timer.cancel()
         self._await_tick()
 
     def _tick(self) -> None:
+        if self._on_hold and self._number == self._seen.number:
+            self._timer = None
+            return
         self._await_tick()
         if self._asking:
             self._ticked = True
@@ -129,6 +144,7 @@ class Worker:
         if seen.number != self._number:
             self._number = seen.number
             self._on_hold = False
+            self._known = None
             self._told.new_container(self.kind)
         if self._on_hold or not seen.running:
             return
@@ -146,6 +162,11 @@ class Worker:
 
     def _judged(self, verdict: Verdict) -> None:
         """Take a verdict to heart a moment later: what is due now sees the state from before."""
+        if verdict.result != "discarded" and verdict.passes is self._last is self._known:
+            self._run += 1  # it is as it was
+            self._asking = False
+            self._go_on()
+            return
         number = self._number
         self._clock.call_at(
             self._clock.now() + _rules.SETTLING, lambda: self._settle(verdict, number)
@@ -178,6 +199,7 @@ class Worker:
         if self.kind == "startup" or (self.kind == "liveness" and not passes):
             self._on_hold = True
             self._run = 0
+        self._known = passes
         self._told.result(self.kind, passes, number)
 
 
