@@ -183,10 +183,8 @@ class Timeline(Sequence[Event]):
 
 
 def _decimals(moments: Sequence[float]) -> int:
-    """Return how many decimals tell different moments apart: from one to three."""
-    different = len({round(at, 3) for at in moments})
-    coarse = (fine for fine in (1, 2) if len({round(at, fine) for at in moments}) == different)
-    return next(coarse, 3)
+    """Return how many decimals people need: two where one doesn't tell different moments apart."""
+    return 1 if len({f"{at:.1f}" for at in moments}) == len({f"{at:.2f}" for at in moments}) else 2
 
 
 def _wrapped(margin: str, text: str) -> str:
