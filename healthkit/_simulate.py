@@ -84,7 +84,7 @@ def lived_well(pod: Pod) -> bool:
 def ready_after(pod: Pod) -> float | None:
     """Return the seconds from the beginning to the first readiness; None if it never came."""
     ready = pod.timeline.named("ready", value=True)
-    return ready[0].at if ready else None
+    return round(ready[0].at, 3) if ready else None
 
 
 def as_text(pod: Pod) -> str:

@@ -265,10 +265,10 @@ def request_lane(into: Element, life: Story, scale: Scale, end: float) -> None:
     """Draw how many requests were in flight, as an area, and a cross for each that was lost."""
     low = CHART - 4
     into.line("base", (LEFT, low), (RIGHT, low))
-    most = max((number for _, number in life.in_flight), default=0)
-    if most:
-        area = into.group(0, f"at most {most} requests in flight")
-        area.add("path", "flight", d=_area(life.in_flight, scale, end, (low, (low - 12) / most)))
+    if life.most:
+        area = into.group(0, f"at most {life.most} requests in flight")
+        rows = (low, (low - 12) / life.most)
+        area.add("path", "flight", d=_area(life.in_flight, scale, end, rows))
     for first, last, many in runs(lost(life), scale.x, _TICK):
         middle = (first + last) / 2
         one = into.group(0, f"{many} lost")

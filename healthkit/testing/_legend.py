@@ -78,7 +78,7 @@ def _entries(lives: Sequence[Story], axis: Scale) -> Iterator[Entry]:
     yield from _service({span.kind for life in lives for span in endpoints(life, end)})
     yield from _ends({span.kind for life in lives for span in endings(life, end)})
     yield from _signals({mark.text for life in lives for mark in marks(life)})
-    if any(life.in_flight for life in lives):
+    if any(life.most for life in lives):
         yield "requests in flight", partial(_box, css="flight")
     if any(lost(life) for life in lives):
         yield "lost request", _lost

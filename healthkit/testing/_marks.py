@@ -38,12 +38,22 @@ class Mark:
 def marks(life: Story) -> list[Mark]:
     """Return the moments of a pod that are worth a name."""
     found: list[Mark] = []
+    was_ready = False
     for event in life.events:
         name = _NAMES.get(event.name)
         said = name(event) if name is not None else None
-        if said is not None:
+        turned = event.name != "ready" or bool(event.details.get("value")) or was_ready
+        if said is not None and turned:
             found.append(Mark(event.at, *said))
+        was_ready = _was_ready(event, before=was_ready)
     return found
+
+
+def _was_ready(event: Event, *, before: bool) -> bool:
+    """Say whether this container has been ready: that it isn't any more is news only then."""
+    if event.name == "ready":
+        return bool(event.details.get("value"))
+    return before and event.name not in {"exit", "container_started"}
 
 
 def _started(event: Event) -> tuple[str, int] | None:

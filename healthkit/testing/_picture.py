@@ -35,6 +35,8 @@ _BETWEEN: Final = 14.0
 _AXIS: Final = 26.0
 _FOOT: Final = 10.0
 
+#: How far from the middle of a condensed stretch the axis says its next moment, in pixels.
+_CLEAR: Final = 72.0
 #: How many moments of a pod the description names.
 _NAMED: Final = 12
 
@@ -75,18 +77,23 @@ def _draw_rows(into: Element, rows: Sequence[Row]) -> None:
 
 def _grid(into: Element, axis: Scale, low: float) -> None:
     """Draw the axis below everything, and its lines behind it."""
-    for start, stop in axis.breaks:
-        x, width = axis.x(start), axis.x(stop) - axis.x(start)
-        into.box("break", x, _HEAD, width, low - _HEAD + 4)
-        for edge in (-4, 2):
-            middle = x + width / 2 + edge
-            into.line("lead", (middle - 2, low + 5), (middle + 3, low - 5))
-        said = f"{axis.said(stop - start)} in short"
-        into.text("dim", x + width / 2, low + 18, said, "middle")
+    middles = [_break(into, axis, span, low) for span in axis.breaks]
     for at in axis.ticks():
         x = axis.x(at)
         into.line("grid", (x, _HEAD), (x, low + 4))
-        into.text("dim", x, low + 18, axis.said(at), "middle")
+        if all(abs(x - middle) > _CLEAR for middle in middles):
+            into.text("dim", x, low + 18, axis.said(at), "middle")
+
+
+def _break(into: Element, axis: Scale, span: tuple[float, float], low: float) -> float:
+    """Draw a condensed stretch: shaded, its axis broken, its length said. Return its middle."""
+    x, stop = axis.x(span[0]), axis.x(span[1])
+    middle = (x + stop) / 2
+    into.box("break", x, _HEAD, stop - x, low - _HEAD + 4)
+    for edge in (-4, 2):
+        into.line("lead", (middle + edge - 2, low + 5), (middle + edge + 3, low - 5))
+    into.text("dim", middle, low + 18, f"{axis.said(span[1] - span[0])} in short", "middle")
+    return middle
 
 
 def description(lives: Sequence[Story], axis: Scale) -> str:

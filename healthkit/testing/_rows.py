@@ -105,16 +105,15 @@ def _others(life: Story, axis: Scale, end: float) -> Iterator[Lane]:
     if endings(life, end):
         draw = partial(_lanes.ending_lane, life=life, scale=axis, end=end)
         yield Lane("shutdown", "", LANE, draw)
-    if life.in_flight or lost(life):
+    if life.most or lost(life):
         draw = partial(_lanes.request_lane, life=life, scale=axis, end=end)
         yield Lane("requests", _requests(life), CHART, draw)
 
 
 def _requests(life: Story) -> str:
     """Say how many there were at once, and how many were lost: ``max 12, 2 lost``."""
-    most = max((number for _, number in life.in_flight), default=0)
-    many = len(lost(life))
-    return ", ".join([*([f"max {most}"] if most else []), f"{many or 'none'} lost"])
+    most = [f"max {life.most}"] if life.most else []
+    return ", ".join([*most, f"{len(lost(life)) or 'none'} lost"])
 
 
 def _beside(into: Element, y: float, said: str) -> None:

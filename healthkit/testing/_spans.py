@@ -40,6 +40,11 @@ class Story:
     spec: PodSpec | None = None
 
     @property
+    def most(self) -> int:
+        """How many requests were in flight at once, at most."""
+        return max((number for _, number in self.in_flight), default=0)
+
+    @property
     def end(self) -> float:
         """The last moment of which something is known, in seconds."""
         moments = [event.at for event in self.events[-1:]]

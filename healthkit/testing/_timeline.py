@@ -174,7 +174,7 @@ class Timeline(Sequence[Event]):
 
         That is the shape in which lives on real clusters are recorded.
         """
-        return [{"t": at, "event": name, **details} for at, name, details in self._events]
+        return [{"t": round(at, 6), "event": name, **more} for at, name, more in self._events]
 
     def to_json(self) -> str:
         """Return `to_dicts` as JSON, one event a line."""
