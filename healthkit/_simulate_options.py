@@ -20,7 +20,7 @@ usage: healthkit simulate MANIFEST [--app MODULE:APP] [options]
 
 Play the life of one pod in virtual time, against your app or one that is described: probes,
 readiness, the Service and its clients, deletion, SIGTERM. Prints what happened. Exits 0 if the pod
-became ready, no request was lost and no container restarted; 1 otherwise; 2 when it can't be played.
+became ready, no request was lost and no container restarted; 1 otherwise; 2 if it can't be played.
 
   --app MODULE:APP    an ASGI app, imported from here with the manifest's environment; without it
                       a described app is played, which answers 200

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Self
 
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
@@ -36,7 +37,7 @@ class Progress:
         self._bar: tuple[Bar, TaskID] | None = None
         self._wanted = sys.stderr is not None and sys.stderr.isatty()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -33,6 +33,8 @@ CHART: Final = 44.0
 #: Marks closer than this share a label, ticks closer than this become a block.
 _TOGETHER: Final = 7.0
 _TICK: Final = 3.5
+#: How wide a column of the requests is: what comes and goes within it is one.
+_COLUMN: Final = 4.0
 #: How many moments one label names.
 _NAMED: Final = 2
 
@@ -278,14 +280,20 @@ def request_lane(into: Element, life: Story, scale: Scale, end: float) -> None:
 def _area(
     samples: Sequence[tuple[float, int]], scale: Scale, end: float, rows: tuple[float, float]
 ) -> str:
-    """Return the outline: of the samples that fall on one pixel, the highest."""
+    """Return the outline, in columns: each as high as the most that it had."""
     low, each = rows
-    columns = dict[int, int]()
-    for at, number in samples:
-        column = round(scale.x(at))
-        columns[column] = max(columns.get(column, 0), number)
-    steps = [f"H{x}V{low - number * each:.1f}" for x, number in columns.items()]
-    last = samples[-1][1]
-    stop = scale.x(max(end, samples[-1][0]))
-    settled = f"V{low - last * each:.1f}"
-    return f"M{min(columns)} {low:g}{''.join(steps)}{settled}H{stop:.1f}V{low:g}z"
+    heights = columns(samples, scale, end)
+    first = LEFT + _COLUMN * min(heights)
+    steps = [f"H{LEFT + _COLUMN * at:g}V{low - most * each:.1f}" for at, most in heights.items()]
+    return f"M{first:g} {low:g}{''.join(steps)}H{scale.x(end):.1f}V{low:g}z"
+
+
+def columns(samples: Sequence[tuple[float, int]], scale: Scale, end: float) -> dict[int, int]:
+    """Return the most that was in flight in each column, where that changes; 0 is the leftmost."""
+    found = dict[int, int]()
+    ends = [*(at for at, _ in samples[1:]), end]
+    for (at, number), stop in zip(samples, ends, strict=True):
+        first, last = (int((scale.x(moment) - LEFT) / _COLUMN) for moment in (at, stop))
+        for column in range(first, last + 1):
+            found[column] = max(found.get(column, 0), number)
+    return {at: most for at, most in sorted(found.items()) if found.get(at - 1) != most}
