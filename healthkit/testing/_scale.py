@@ -7,6 +7,7 @@ width and marked as broken.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,16 +19,23 @@ if TYPE_CHECKING:
 #: How wide a condensed stretch is, in pixels.
 _BREAK: Final = 90.0
 #: A shorter stretch is not condensed, in seconds, and neither is a smaller part of the whole.
-_LONG: Final = 60.0
+_LONG: Final = 120.0
 _PART: Final = 0.2
 #: And none is if they are less than this part of the whole together: it would not help much.
 _WORTH: Final = 0.85
 #: How much of a stretch is left at each of its ends, in parts of what is not condensed.
 _CONTEXT: Final = 0.1
 #: Distances of the axis' ticks, in seconds, and how far apart they are at least, in pixels.
-_STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_STEPS: Final = (
+    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
+    *(60, 120, 300, 600, 900, 1800),
+    *(3600, 7200, 10_800, 21_600, 43_200),
+)
 _DAY: Final = 86_400
 _TICK: Final = 60.0
+
+#: What a moment may miss its multiple by, in steps.
+_SLIP: Final = 1e-9
 
 #: Up to here, moments are said in seconds; beyond in minutes too.
 _MINUTES: Final = 300.0
@@ -54,24 +62,20 @@ class Scale:
 
     def ticks(self) -> list[float]:
         """Return the moments that the axis names: multiples of a step, not in condensed parts."""
-        rate = self._rate()
-        step = next((step for step in _STEPS if step * rate >= _TICK), None)
-        step = step or _DAY * -(-_TICK // (_DAY * rate))
-        first, last = round(self.moments[0] / step), int(self.moments[-1] / step + 1e-9)
-        every = (round(n * step, 6) for n in range(first, last + 1))
-        return [at for at in every if not any(start < at < end for start, end in self.breaks)]
+        parts = self._linear()
+        (t0, t1), (x0, x1) = parts[0]
+        step = _step((x1 - x0) / (t1 - t0))
+        found: list[float] = []
+        for (start, stop), _ in parts:
+            first, last = math.ceil(start / step - _SLIP), math.floor(stop / step + _SLIP)
+            found += [round(n * step, 6) for n in range(first, last + 1)]
+        return found
 
-    def _rate(self) -> float:
-        """Return the pixels of a second, outside of what is condensed."""
+    def _linear(self) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+        """Return what is not condensed: its moments and its pixels. All have the same rate."""
         starts = {start for start, _ in self.breaks}
-        linear = [
-            (x1 - x0) / (t1 - t0)
-            for (t0, t1), (x0, x1) in zip(
-                pairwise(self.moments), pairwise(self.pixels), strict=True
-            )
-            if t0 not in starts
-        ]
-        return linear[0]
+        parts = zip(pairwise(self.moments), pairwise(self.pixels), strict=True)
+        return [part for part in parts if part[0][0] not in starts]
 
     def said(self, at: float) -> str:
         """Write a moment as it is written all over this picture: ``10.5 s``, or ``12:30``."""
@@ -80,6 +84,12 @@ class Scale:
         minutes, seconds = divmod(round(at), 60)
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _step(rate: float) -> float:
+    """Return the smallest round distance of ticks that is wide enough, at so many pixels a second."""
+    found = next((step for step in _STEPS if step * rate >= _TICK), None)
+    return found or _DAY * math.ceil(_TICK / (_DAY * rate))
 
 
 def scale(end: float, changes: Iterable[float], left: float, right: float) -> Scale:
@@ -105,7 +115,10 @@ def scale(end: float, changes: Iterable[float], left: float, right: float) -> Sc
 
 def _breaks(end: float, changes: Iterable[float]) -> list[tuple[float, float]]:
     """Return what is condensed: stretches without a change that are a large part of the whole."""
-    moments = sorted({0.0, end, *(at for at in changes if 0 < at < end)})
+    inside = {at for at in changes if 0 < at < end}
+    if not inside:
+        return []
+    moments = sorted({0.0, end, *inside})
     least = max(_LONG, end * _PART)
     long = [(start, stop) for start, stop in pairwise(moments) if stop - start >= least]
     rest = end - sum(stop - start for start, stop in long)

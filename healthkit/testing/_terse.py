@@ -82,3 +82,6 @@ _SAYS: Final[Mapping[str, Callable[[Event], str]]] = {
     "deleted": _word("deleted"),
     "request": _detail("why", "lost "),
 }
+
+#: The names of all events, as `_events` lists them.
+NAMES: Final = frozenset(_SAYS)

@@ -16,7 +16,7 @@ from healthkit.errors import ConfigError
 from healthkit.testing._events import Event
 from healthkit.testing._folding import folded, spacing
 from healthkit.testing._outcomes import said_of
-from healthkit.testing._terse import terse
+from healthkit.testing._terse import NAMES, terse
 from healthkit.testing._words import Teller, moment
 
 if TYPE_CHECKING:
@@ -26,29 +26,6 @@ if TYPE_CHECKING:
 _WIDTH: Final = 80
 #: Between the seconds and the words.
 _GAP: Final = "  "
-
-#: All names of events, for a slip in `named`.
-_NAMES: Final = frozenset(
-    {
-        "probe",
-        "container_started",
-        "started",
-        "ready",
-        "containers_ready",
-        "condition",
-        "endpoint",
-        "killing",
-        "prestop_begin",
-        "prestop_end",
-        "sigterm",
-        "exit",
-        "backoff",
-        "event",
-        "phase",
-        "deleted",
-        "request",
-    }
-)
 
 
 class Timeline(Sequence[Event]):
@@ -118,9 +95,9 @@ class Timeline(Sequence[Event]):
         Raises:
             ConfigError: no event has such a name.
         """
-        wrong = sorted(set(names) - _NAMES)
+        wrong = sorted(set(names) - NAMES)
         if wrong:
-            raise ConfigError(f"found {wrong[0]!r}, expected one of {', '.join(sorted(_NAMES))}")
+            raise ConfigError(f"found {wrong[0]!r}, expected one of {', '.join(sorted(NAMES))}")
         return self._part(
             event
             for event in self._events
