@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from healthkit import _simulate, _simulate_progress
+from healthkit._simulate_options import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +95,7 @@ def call(*arguments: str) -> int:
 
 def sums(out: str) -> dict[str, str]:
     """Return what the end of the text says."""
-    rows = out.split("\n\n")[-1].splitlines()
+    rows = out.rpartition("\n\n")[2].splitlines()
     return {row[:12].rstrip(): row[12:].strip() for row in rows}
 
 
@@ -195,10 +196,31 @@ def test_the_end_is_where_the_options_have_it(
         assert events[-1]["t"] == pytest.approx(end, abs=1.1)
 
 
-def test_a_job_that_has_ended_is_not_waited_for(capsys: Lines) -> None:
-    """One of several workloads is named; one without a readiness probe is ready at once."""
-    assert call("more.yaml", "--workload", "once") == 0
-    assert "Ready: no readiness probe" in capsys.readouterr().out
+def test_one_of_several_workloads_is_named(capsys: Lines) -> None:
+    """A pod without a readiness probe is ready before it listens, and loses what comes then."""
+    assert call("more.yaml", "--workload", "once") == 1
+    out = capsys.readouterr().out
+    assert "Ready: no readiness probe" in out
+    assert int(sums(out)["lost"]) > 0
+
+
+def test_a_pod_that_ends_by_itself_is_not_waited_for(tmp_path: Path, capsys: Lines) -> None:
+    """Nothing will be ready any more; an app whose start-up fails exits with 3."""
+    failing = MANIFEST[MANIFEST.index("      containers:") :].replace("      ", "  ", 1)
+    spec = failing.replace("\n      ", "\n  ")
+    head = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  restartPolicy: Never\n"
+    (tmp_path / "pod.yaml").write_text(head + spec)
+    (tmp_path / "shop.py").write_text(
+        "async def app(scope, receive, send):\n"
+        "    await send({'type': 'lifespan.startup.failed', 'message': ''})\n"
+    )
+    assert call("pod.yaml", "--app", "shop:app", "--json") == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["ready_after_seconds"] is None
+    assert {"event": "phase", "value": "Failed"}.items() <= said["events"][-2].items() or any(
+        one.get("value") == "Failed" for one in said["events"]
+    )
+    assert said["events"][-1]["t"] < 30
 
 
 def test_the_picture_is_written(tmp_path: Path, capsys: Lines) -> None:
@@ -214,7 +236,7 @@ def test_the_picture_is_written(tmp_path: Path, capsys: Lines) -> None:
 
 @pytest.mark.parametrize("path", ["shop:app", "shop:Holder.inner"])
 def test_an_app_is_imported_as_in_its_container(path: str, tmp_path: Path, capsys: Lines) -> None:
-    """From the working directory, with the manifest's environment; what it prints goes to stderr."""
+    """From the working directory, with the manifest's environment; its prints go to stderr."""
     (tmp_path / "shop.py").write_text(APP)
     assert call("deploy.yaml", "--app", path, "--json") == 0
     out, err = capsys.readouterr()
@@ -341,8 +363,6 @@ def test_a_picture_that_can_not_be_written_is_one_line(path: str, capsys: Lines)
 )
 def test_durations_may_have_a_unit(text: str, seconds: float) -> None:
     """Without one they are seconds."""
-    from healthkit._simulate_options import duration
-
     assert duration("--for", text) == seconds
 
 

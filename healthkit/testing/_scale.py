@@ -87,7 +87,7 @@ class Scale:
 
 
 def _step(rate: float) -> float:
-    """Return the smallest round distance of ticks that is wide enough, at so many pixels a second."""
+    """Return the smallest round distance of ticks that is wide enough, for pixels a second."""
     found = next((step for step in _STEPS if step * rate >= _TICK), None)
     return found or _DAY * math.ceil(_TICK / (_DAY * rate))
 

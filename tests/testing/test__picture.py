@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
@@ -12,16 +13,18 @@ from hypothesis import strategies as st
 
 from healthkit.errors import ConfigError
 from healthkit.testing import _lanes
-from healthkit.testing._events import Event
 from healthkit.testing._lanes import BAR, LEFT, LEVEL, RIGHT, WIDTH
 from healthkit.testing._marks import endings, marks
 from healthkit.testing._picture import svg
 from healthkit.testing._scale import levels, runs, scale
 from healthkit.testing._spans import Span, Story, endpoints, states
+from healthkit.testing._terse import NAMES
 from tests.testing.stories import BARE, SPEC, WHOLE, endpoint, event, every_second, probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from healthkit.testing._events import Event
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 
@@ -349,7 +352,7 @@ def test_later_is_further_right(end: float, changes: list[float], moments: list[
     assert axis.x(max(end, 1.0)) == pytest.approx(RIGHT)
     ticks = [axis.x(at) for at in axis.ticks()]
     assert all(LEFT <= x <= RIGHT + 1e-6 for x in ticks)
-    assert all(after - before > 55 for before, after in zip(ticks, ticks[1:], strict=False))
+    assert all(after - before > 55 for before, after in pairwise(ticks))
 
 
 @pytest.mark.parametrize(
@@ -512,10 +515,7 @@ ANY: Final = st.builds(
         at, name, type=kind, why=kind, value=value, ready=value, n=2, code=137, status=200
     ),
     st.floats(0, 5000),
-    st.sampled_from(
-        "probe container_started started ready endpoint killing prestop_begin sigterm exit "
-        "backoff phase deleted request".split()
-    ),
+    st.sampled_from(sorted(NAMES)),
     st.sampled_from(["startup", "liveness", "deletion"]),
     st.booleans(),
 )

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Container, HttpGet, PodSpec, Probe
-from healthkit.testing._events import Event
 from healthkit.testing._folding import folded
 from healthkit.testing._timeline import Timeline
 from tests.testing.stories import BARE, SPEC, WHOLE, endpoint, event, every_second, probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from healthkit.testing._events import Event
 
 
 def told(*events: Event, spec: PodSpec | None = None) -> list[str]:
