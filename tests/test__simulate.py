@@ -13,6 +13,7 @@ from healthkit import _simulate, _simulate_progress
 from healthkit._simulate_options import duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 Lines = pytest.CaptureFixture[str]
@@ -77,15 +78,16 @@ class Holder:
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: Patch) -> None:
+def _here(tmp_path: Path, monkeypatch: Patch) -> Iterator[None]:
     """Work in a directory with manifests and apps; leave the process as it was."""
     (tmp_path / "deploy.yaml").write_text(MANIFEST)
     (tmp_path / "more.yaml").write_text(MORE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     monkeypatch.setenv("COLOUR", "red")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "")
+    yield
+    sys.modules.pop("shop", None)
 
 
 def call(*arguments: str) -> int:

@@ -96,9 +96,7 @@ def _as_recorded(event: Event) -> Json:
 
 def _pace(run: Json, *, ruled: bool) -> Pace:
     phase: Json = run["probe_phase"]
-    syncs = [
-        Sync(float(sync[0]), asks=len(sync) <= 2) for sync in phase.get("status_syncs", ())
-    ]  # a third says why there was no request
+    syncs = [Sync(float(sync[0]), asks=len(sync) <= 2) for sync in phase.get("status_syncs", ())]  # noqa: PLR2004  # a third says why there was no request
     starts = [_start(process, phase) for process in run["processes"]]
     return Pace(
         admitted=starts[0] - STARTING,
@@ -118,9 +116,7 @@ def _start(process: Json, phase: Json) -> float:
     caused = [
         float(sync[0])
         for sync in phase.get("status_syncs", ())
-        if len(sync) == 2
-        and sync[1] == "container started"
-        and 0 <= start - sync[0] <= _NOISE  # as above
+        if len(sync) == 2 and sync[1] == "container started" and 0 <= start - sync[0] <= _NOISE  # noqa: PLR2004  # as above
     ]
     return min([start, *(sync - 0.001 for sync in caused)])
 
@@ -367,7 +363,7 @@ def _measured(events: list[Json], check: Json) -> Iterable[object]:
         yield places == sorted(places)
     else:
         times = [events[place]["t"] for place in _places(events, check["spacing"])]
-        if len(times) < 2:  # no distance without two
+        if len(times) < 2:  # noqa: PLR2004  # no distance without two
             raise LookupError(f"two of {check['spacing']}")
         yield from (round(last - first, 3) for first, last in zip(times, times[1:], strict=False))
 

@@ -510,14 +510,17 @@ def test_requests_are_drawn_in_columns() -> None:
     assert _lanes.columns(samples, axis, 6) == {0: 5, 1: 0, 3: 2}
 
 
+def seen(at: float, name: str, kind: str, *, value: bool) -> Event:
+    """Make an event of any name, with whatever details it may have."""
+    return event(at, name, type=kind, why=kind, value=value, ready=value, n=2, code=137, status=200)
+
+
 ANY: Final = st.builds(
-    lambda at, name, kind, value: event(
-        at, name, type=kind, why=kind, value=value, ready=value, n=2, code=137, status=200
-    ),
+    seen,
     st.floats(0, 5000),
     st.sampled_from(sorted(NAMES)),
     st.sampled_from(["startup", "liveness", "deletion"]),
-    st.booleans(),
+    value=st.booleans(),
 )
 
 
@@ -525,7 +528,7 @@ ANY: Final = st.builds(
 @given(st.lists(st.lists(ANY, max_size=20), min_size=1, max_size=3))
 def test_any_life_can_be_drawn(lives: list[list[Event]]) -> None:
     """Well-formed, and with everything inside the frame."""
-    stories = [Story("web", sorted(one, key=lambda at: at.at), [(1, 2)]) for one in lives]
+    stories = [Story("web", sorted(one, key=lambda each: each.at), [(1, 2)]) for one in lives]
     root = drawn(*stories)
     for box in root.iter(f"{SVG}rect"):
         x, stop = place(box)

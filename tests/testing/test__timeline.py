@@ -254,8 +254,13 @@ def test_lost_requests_are_together_if_they_were() -> None:
     ]
 
 
+def seen(at: float, name: str, kind: str, status: int) -> Event:
+    """Make an event of any name."""
+    return event(at, name, type=kind, status=status, why=kind)
+
+
 ANY_EVENT = st.builds(
-    lambda at, name, kind, status: event(at, name, type=kind, status=status, why=kind),
+    seen,
     st.floats(0, 100),
     st.sampled_from(["probe", "probe", "probe", "request", "ready", "exit"]),
     st.sampled_from(["startup", "liveness", "readiness"]),
