@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from healthkit import manifests
 from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Exec, HttpGet, PodSpec, TcpSocket, Workload
 from healthkit.testing._asgi import AsgiApp
 from healthkit.testing._clock import Schedule
+from healthkit.testing._commands import not_understood
 from healthkit.testing._described import Described
 from healthkit.testing._played import Pod
 from healthkit.testing._service import PROPAGATION, Service, Traffic
 from healthkit.testing._virtual import LoopClock, VirtualLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
     from healthkit.manifests._spec import Container
     from healthkit.testing._clock import Clock
+    from healthkit.testing._commands import Commands
+    from healthkit.testing._exchange import Asgi3
     from healthkit.testing._process import App
 
-    #: Plays a command in a container, and returns its exit code.
-    Commands = Callable[[tuple[str, ...]], int | Awaitable[int]]
-
     #: What can be run: an ASGI application, or a description of one; None is no image at all.
-    Runnable = Callable[..., object] | Described | None
+    Runnable = Asgi3 | Described | None
 
 #: How often `until` looks, in seconds of virtual time.
 _LOOKS: Final = 0.05
@@ -65,7 +65,7 @@ class Kubelet:
     def __repr__(self) -> str:
         return f"<Kubelet at {self.clock.now():g} s, {len(self.pods)} pods>"
 
-    async def run(
+    async def run(  # noqa: PLR0913  # each is a fact of the pod that a manifest may leave open
         self,
         app: Runnable,
         manifest: str | Path | PodSpec | Workload,
@@ -213,8 +213,9 @@ def _as_app(
         raise ConfigError(f"app={app!r}: expected an ASGI application, a Described one, or None")
     made = AsgiApp(app, name=container.name, ports=frozenset({port}), commands=commands)
     for command in _commands(container):
-        made.check(command)
-    return cast("App", made)
+        if not made.understands(command):
+            raise not_understood(command)
+    return made
 
 
 def _commands(container: Container) -> list[tuple[str, ...]]:
