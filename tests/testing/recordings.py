@@ -7,8 +7,8 @@ container takes to start) is given, everything else must follow from the rules.
 
 from __future__ import annotations
 
+import itertools
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from healthkit.manifests._spec import (
@@ -18,6 +18,7 @@ from healthkit.manifests._spec import (
     HttpGet,
     PodSpec,
     Probe,
+    ProbeKind,
     Sleep,
 )
 from healthkit.testing._clock import Schedule
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 #: A case, a run of it, an event: as JSON has them.
 Json = dict[str, Any]
 
-_PROBES: Final = {
+_PROBES: Final[dict[ProbeKind, str]] = {
     "startup": "startupProbe",
     "liveness": "livenessProbe",
     "readiness": "readinessProbe",
@@ -96,7 +97,7 @@ def _as_recorded(event: Event) -> Json:
 
 def _pace(run: Json, *, ruled: bool) -> Pace:
     phase: Json = run["probe_phase"]
-    syncs = [Sync(float(sync[0]), asks=len(sync) <= 2) for sync in phase.get("status_syncs", ())]  # noqa: PLR2004  # a third says why there was no request
+    syncs = [Sync(float(sync[0]), asks=len(sync) <= 2) for sync in phase.get("status_syncs", ())]
     starts = [_start(process, phase) for process in run["processes"]]
     return Pace(
         admitted=starts[0] - STARTING,
@@ -116,7 +117,7 @@ def _start(process: Json, phase: Json) -> float:
     caused = [
         float(sync[0])
         for sync in phase.get("status_syncs", ())
-        if len(sync) == 2 and sync[1] == "container started" and 0 <= start - sync[0] <= _NOISE  # noqa: PLR2004  # as above
+        if len(sync) == 2 and sync[1] == "container started" and 0 <= start - sync[0] <= _NOISE
     ]
     return min([start, *(sync - 0.001 for sync in caused)])
 
@@ -133,10 +134,14 @@ def pod_spec(pod: Json) -> PodSpec:
 
 
 def _container(container: Json) -> Container:
-    probes = {kind: _probe(container.get(field)) for kind, field in _PROBES.items()}
-    hook = container.get("lifecycle", {}).get("preStop")
-    made = Container(container["name"], image="recorded", pre_stop=_hook(hook))
-    return replace(made, **probes)
+    return Container(
+        container["name"],
+        image="recorded",
+        startup=_probe(container.get("startupProbe")),
+        liveness=_probe(container.get("livenessProbe")),
+        readiness=_probe(container.get("readinessProbe")),
+        pre_stop=_hook(container.get("lifecycle", {}).get("preStop")),
+    )
 
 
 def _probe(probe: Json | None) -> Probe | None:
@@ -223,7 +228,8 @@ def _handlers(case: Json) -> list[Json]:
 
 
 def _hook_of(case: Json) -> Json:
-    return case["pod"]["containers"][0].get("lifecycle", {}).get("preStop", {})
+    lifecycle: Json = case["pod"]["containers"][0].get("lifecycle", {})
+    return cast("Json", lifecycle.get("preStop", {}))
 
 
 def _runs(case: Json) -> dict[tuple[str, ...], Ran]:
@@ -247,14 +253,13 @@ def _ports(case: Json) -> frozenset[int] | None:
 # What was seen, and whether it is the same.
 
 
-def differences(case: Json, run: Json, events: Sequence[Json], slack: float = 0.0) -> list[str]:
+def differences(case: Json, run: Json, events: Sequence[Json]) -> list[str]:
     """Return what differs inside the run's window, event by event.
 
     Args:
         case: what is compared, and how far apart two events may be.
         run: what was seen.
         events: what was played.
-        slack: seconds that a readiness probe, and what follows from it, may be off as well.
     """
     begin, end = run["window"]
     names = set(case["compare"])
@@ -263,23 +268,15 @@ def differences(case: Json, run: Json, events: Sequence[Json], slack: float = 0.
     for seen in run["observed"]:
         if seen["event"] not in names:
             continue
-        limit = _limit(case, seen) + _slack(seen, slack)
+        limit = _limit(case, seen)
         near = [one for one in left if _same(one, seen) and abs(one["t"] - seen["t"]) <= limit]
         if near:
             left.remove(min(near, key=lambda one: abs(one["t"] - seen["t"])))
         elif not seen.get("dead"):
             missing.append(f"missing {_shown(seen)}")
     return missing + [
-        f"unexpected {_shown(one)}"
-        for one in left
-        if not _excused(case, run, one, _limit(case, one) + _slack(one, slack))
+        f"unexpected {_shown(one)}" for one in left if not _excused(run, one, _limit(case, one))
     ]
-
-
-def _slack(event: Json, slack: float) -> float:
-    follows = {"ready", "endpoint", "containers_ready"}
-    readiness = event["event"] == "probe" and event.get("type") == "readiness"
-    return slack if readiness or event["event"] in follows else 0.0
 
 
 def _limit(case: Json, event: Json) -> float:
@@ -287,7 +284,7 @@ def _limit(case: Json, event: Json) -> float:
     if event.get("dead"):
         return float(tolerance.get("dead", 1.0))
     name = "endpoint gone" if event.get("gone") else event["event"]
-    return float(tolerance.get(name, tolerance["default"]))
+    return float(tolerance[name if name in tolerance else "default"])
 
 
 def _same(one: Json, other: Json) -> bool:
@@ -299,7 +296,7 @@ def _identity(event: Json) -> Json:
     return {key: value for key, value in event.items() if key not in noise}
 
 
-def _excused(case: Json, run: Json, event: Json, limit: float) -> bool:
+def _excused(run: Json, event: Json, limit: float) -> bool:
     """Whether an event that was not seen may have been there: at the edge, or of a dead process."""
     begin, end = run["window"]
     if min(event["t"] - begin, end - event["t"]) <= limit:
@@ -363,9 +360,9 @@ def _measured(events: list[Json], check: Json) -> Iterable[object]:
         yield places == sorted(places)
     else:
         times = [events[place]["t"] for place in _places(events, check["spacing"])]
-        if len(times) < 2:  # noqa: PLR2004  # no distance without two
+        if len(times) < 2:
             raise LookupError(f"two of {check['spacing']}")
-        yield from (round(last - first, 3) for first, last in zip(times, times[1:], strict=False))
+        yield from (round(last - first, 3) for first, last in itertools.pairwise(times))
 
 
 def _holds(found: Any, check: Json) -> bool:  # noqa: ANN401  # as JSON has it
@@ -396,7 +393,8 @@ def _bound(events: list[Json], reference: float | Json | None, default: float) -
         return default
     if isinstance(reference, dict):
         return float(_place(events, reference))
-    return sum(event["t"] <= reference for event in events) - 0.5
+    earlier = [event for event in events if event["t"] <= reference]
+    return len(earlier) - 0.5
 
 
 def _place(events: list[Json], selector: Json) -> int:
