@@ -12,6 +12,7 @@ import pytest
 
 from healthkit import _simulate, _simulate_progress
 from healthkit._simulate_options import duration
+from healthkit.testing import _virtual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -298,6 +299,17 @@ def test_an_app_that_ends_the_simulation_is_one_line(
         "healthkit simulate: the app ended the simulation with SystemExit: 3",
     ]
     assert not caplog.records
+
+
+def test_whatever_ends_the_simulation_is_one_line(capsys: Lines, monkeypatch: Patch) -> None:
+    """An exception out of one of its callbacks, for instance."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no\nmore")
+
+    monkeypatch.setattr(_virtual, "run", fail)
+    line = refused(capsys, "deploy.yaml")
+    assert line == "the app ended the simulation with RuntimeError: no more"
 
 
 def test_what_a_task_of_the_app_raises_is_logged(
