@@ -128,8 +128,18 @@ def doing(frame: FrameType) -> Doing:
     method, owner = place(frame.f_code, frame.f_lasti)
     if method not in WAITING:
         return WORKS
-    free = _is_free(frame.f_locals.get(owner) if owner else None)
+    free = _has_joined(frame) or _is_free(frame.f_locals.get(owner) if owner else None)
     return WORKS if free else Doing(waits=True, is_certain=free is not None)
+
+
+def _has_joined(frame: FrameType) -> bool:
+    """Whether a thread waits for the end of one that has ended, as far as Python can see."""
+    if frame.f_globals is not vars(threading):
+        return False
+    joined = frame.f_locals.get("self")
+    if not isinstance(joined, threading.Thread):
+        return False
+    return joined.ident not in sys._current_frames()  # noqa: SLF001  # documented
 
 
 def _is_free(waited_for: object) -> bool | None:
