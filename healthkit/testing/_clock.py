@@ -38,17 +38,12 @@ class Clock(Protocol):
 
 
 class _Entry:
-    """A callback in the heap. Ordered by its moment, then by when it was asked for."""
+    """A callback in the heap."""
 
-    __slots__ = ("callback", "order", "when")
+    __slots__ = ("callback",)
 
-    def __init__(self, when: float, order: int, callback: Callable[[], object]) -> None:
-        self.when = when
-        self.order = order
+    def __init__(self, callback: Callable[[], object]) -> None:
         self.callback: Callable[[], object] | None = callback
-
-    def __lt__(self, other: _Entry) -> bool:
-        return (self.when, self.order) < (other.when, other.order)
 
     def cancel(self) -> None:
         """Let it not happen."""
@@ -58,10 +53,12 @@ class _Entry:
 class Schedule:
     """A clock of callbacks alone. Time stands still but in `run_until`."""
 
-    def __init__(self) -> None:
-        self._now = 0.0
+    def __init__(self, start: float = 0.0) -> None:
+        """Make one that stands at `start`, in seconds."""
+        self._now = start
         self._order = 0
-        self._heap: list[_Entry] = []
+        #: By moment, then by when it was asked for: tuples are compared without any Python code.
+        self._heap: list[tuple[float, int, _Entry]] = []
 
     def __repr__(self) -> str:
         return f"<Schedule at {self._now:g} s, {len(self._heap)} to come>"
@@ -73,15 +70,16 @@ class Schedule:
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Have `callback` called at a moment."""
         self._order += 1
-        entry = _Entry(max(when, self._now), self._order, callback)
-        heapq.heappush(self._heap, entry)
+        entry = _Entry(callback)
+        heapq.heappush(self._heap, (max(when, self._now), self._order, entry))
         return entry
 
     def run_until(self, when: float) -> None:
         """Let time pass up to a moment, and everything happen that is due by then."""
-        while self._heap and self._heap[0].when <= when:
-            entry = heapq.heappop(self._heap)
+        heap = self._heap
+        while heap and heap[0][0] <= when:
+            moment, _, entry = heapq.heappop(heap)
             if entry.callback is not None:
-                self._now = entry.when
+                self._now = moment
                 entry.callback()
         self._now = max(self._now, when)

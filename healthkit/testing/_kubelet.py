@@ -1,0 +1,227 @@
+"""The kubelet as a test holds it: run an app in a pod, let time pass, look.
+
+It plays in virtual time: on an event loop whose clock jumps, for real apps, or on a bare schedule,
+for described ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
+
+from healthkit import manifests
+from healthkit.errors import ConfigError
+from healthkit.manifests._spec import Exec, HttpGet, PodSpec, TcpSocket, Workload
+from healthkit.testing._asgi import AsgiApp
+from healthkit.testing._clock import Schedule
+from healthkit.testing._described import Described
+from healthkit.testing._played import Pod
+from healthkit.testing._service import PROPAGATION, Service, Traffic
+from healthkit.testing._virtual import LoopClock, VirtualLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from healthkit.manifests._spec import Container
+    from healthkit.testing._clock import Clock
+    from healthkit.testing._process import App
+
+    #: Plays a command in a container, and returns its exit code.
+    Commands = Callable[[tuple[str, ...]], int | Awaitable[int]]
+
+    #: What can be run: an ASGI application, or a description of one; None is no image at all.
+    Runnable = Callable[..., object] | Described | None
+
+#: How often `until` looks, in seconds of virtual time.
+_LOOKS: Final = 0.05
+
+#: The port of a container that names none, neither itself nor in a probe.
+_PORT: Final = 8000
+
+_TRAFFIC: Final = Traffic()
+
+
+class Kubelet:
+    """Runs pods. In a test it is the fixture ``kubelet``. To be used in one thread."""
+
+    def __init__(self, clock: Clock | None = None, *, propagation: float = PROPAGATION) -> None:
+        """Make one at moment 0.
+
+        Args:
+            clock: virtual time. None: the running event loop's.
+            propagation: seconds from a change of an endpoint to its effect on new connections.
+
+        Raises:
+            ConfigError: no event loop in virtual time is running.
+        """
+        self.clock = _running() if clock is None else clock
+        #: All pods so far.
+        self.pods: list[Pod] = []
+        self._propagation = propagation
+        self._services: list[Service] = []
+
+    def __repr__(self) -> str:
+        return f"<Kubelet at {self.clock.now():g} s, {len(self.pods)} pods>"
+
+    async def run(
+        self,
+        app: Runnable,
+        manifest: str | Path | PodSpec | Workload,
+        *,
+        workload: str | None = None,
+        container: str | None = None,
+        port: int | None = None,
+        traffic: Traffic | None = _TRAFFIC,
+        commands: Commands | None = None,
+    ) -> Pod:
+        """Admit one pod, and return at once: let time pass by `advance` or `until`.
+
+        Other pods are taken to be behind its Service: when this one is out, nobody sends to it.
+
+        Args:
+            app: any ASGI application, a `Described` one, or None for an image that is missing.
+            manifest: a file with a Pod, Deployment, StatefulSet, DaemonSet or Job, or what
+                `healthkit.manifests` has read of it. One pod of it is played.
+            workload: which one, if the file has several.
+            container: which of the pod's, if it has several: the one that the app is. The others
+                are taken to be well.
+            port: where the app listens, and the Service sends to. Else the container's first
+                port, else that of a probe, else 8000.
+            traffic: the Service's clients; None for no request but the probes.
+            commands: plays exec probes and hooks of an ASGI application; ``sleep``, ``true`` and
+                ``false`` need none.
+
+        Raises:
+            ConfigError: the manifest is wrong, or can't be played.
+        """
+        spec = _chosen(_template(manifest, workload), container)
+        played = spec.containers[0]
+        number = _port(played) if port is None else port
+        runs = _as_app(app, played, number, commands)
+        service = Service(self.clock, propagation=self._propagation, falls_back=False)
+        service.begin(traffic)
+        self._services.append(service)
+        pod = Pod(spec, runs, self.clock, port=number, services=(service,))
+        self.pods.append(pod)
+        return pod
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, and everything happen that is due in it.
+
+        Raises:
+            StuckError: the app can't go on: it blocks the event loop, spins, or waits for ever.
+        """
+        if isinstance(self.clock, Schedule):
+            self.clock.run_until(self.clock.now() + seconds)
+        else:
+            await asyncio.sleep(seconds)
+
+    async def until(self, condition: Callable[[], object], within: float) -> None:
+        """Let time pass until something is so.
+
+        Args:
+            condition: asked every 0.05 s of virtual time; `Pod.ready`, or any other.
+            within: seconds, at most.
+
+        Raises:
+            TimeoutError: it was not so in time.
+        """
+        end = self.clock.now() + within
+        while not condition():
+            left = end - self.clock.now()
+            if left <= 0:
+                raise TimeoutError(
+                    f"{_name(condition)} was not so within {within:g} s: {self.pods}"
+                )
+            await self.advance(min(_LOOKS, left))
+
+    def timelines(self) -> str:
+        """Return what was seen of all pods, to be read."""
+        return "\n\n".join(str(pod.timeline) for pod in self.pods)
+
+    async def close(self) -> None:
+        """End all clients and all processes. Nothing is left on the event loop."""
+        for service in self._services:
+            service.close()
+        for pod in self.pods:
+            pod.abandon()
+
+
+def _running() -> Clock:
+    """Return the running loop's clock."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+    if isinstance(loop, VirtualLoop):
+        return LoopClock(loop)
+    found = "no event loop" if loop is None else f"{type(loop).__name__}, which is in real time"
+    raise ConfigError(
+        f"Kubelet: found {found}, expected one in virtual time: use the fixture `kubelet`"
+        " or healthkit.testing.run(main)"
+    )
+
+
+def _template(manifest: str | Path | PodSpec | Workload, workload: str | None) -> PodSpec:
+    if isinstance(manifest, PodSpec):
+        return manifest
+    if isinstance(manifest, Workload):
+        return manifest.template
+    return manifests.workload(manifest, workload).template
+
+
+def _chosen(spec: PodSpec, name: str | None) -> PodSpec:
+    """Return the pod with the container first that is played.
+
+    Raises:
+        ConfigError: there is none of that name, or one has to be named.
+    """
+    names = [container.name for container in spec.containers]
+    if name is None and len(names) == 1:
+        return spec
+    if name not in names:
+        found = "no container named" if name is None else f"container={name!r}"
+        raise ConfigError(f"{found}: expected one of {', '.join(names)}")
+    first = spec.containers[names.index(name)]
+    others = [container for container in spec.containers if container is not first]
+    return replace(spec, containers=(first, *others))
+
+
+def _port(container: Container) -> int:
+    """Return where a container's app listens."""
+    if container.ports:
+        return container.ports[0].number
+    probes = (container.readiness, container.startup, container.liveness)
+    handlers = [probe.handler for probe in probes if probe is not None]
+    numbers = [one.port for one in handlers if isinstance(one, HttpGet | TcpSocket)]
+    return next((number for number in numbers if isinstance(number, int)), _PORT)
+
+
+def _as_app(
+    app: Runnable, container: Container, port: int, commands: Commands | None
+) -> App | None:
+    """Return what stands in the image.
+
+    Raises:
+        ConfigError: it is nothing that can be run, or has commands that nobody plays.
+    """
+    if app is None or isinstance(app, Described):
+        return app
+    if not callable(app):
+        raise ConfigError(f"app={app!r}: expected an ASGI application, a Described one, or None")
+    made = AsgiApp(app, name=container.name, ports=frozenset({port}), commands=commands)
+    for command in _commands(container):
+        made.check(command)
+    return cast("App", made)
+
+
+def _commands(container: Container) -> list[tuple[str, ...]]:
+    probes = (container.startup, container.liveness, container.readiness)
+    actions = [probe.handler for probe in probes if probe is not None]
+    return [one.command for one in (*actions, container.pre_stop) if isinstance(one, Exec)]
+
+
+def _name(condition: Callable[[], object]) -> str:
+    return getattr(condition, "__qualname__", repr(condition))
