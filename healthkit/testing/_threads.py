@@ -225,7 +225,9 @@ class Threads:
 
     def may_wake(self) -> bool:
         """Whether anybody could wake the loop without being woken first."""
-        return not all(_is_endless(frame) for _, _, frame in self._others())
+        return any(
+            key not in self._foreign and not _is_endless(frame) for key, _, frame in self._others()
+        )
 
     def named(self) -> list[str]:
         """Name the threads that run the user's code, and where they stand."""

@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
 
-    from healthkit.testing import Kubelet
+    from healthkit.testing._kubelet import Kubelet
 
 #: Stands for virtual time in a test's fixtures. A project may have a `kubelet` of its own.
 MARK: Final = "_healthkit_virtual_time"
@@ -31,12 +31,29 @@ _KUBELET: Final = pytest.StashKey["Kubelet"]()
 #: What pytest-asyncio asks for the loop, since 1.4 (its pytest_asyncio/plugin.py).
 _LOOP_FACTORY: Final = "_asyncio_loop_factory"
 
-_HOW: Final = "in pytest-asyncio's strict mode without @pytest.mark.asyncio, or in its auto mode"
+
+class _OnAnyio:
+    """Fixtures where anyio's plugin runs the tests."""
+
+    @pytest.fixture(name=MARK)
+    def virtual_time(self, anyio_backend: object) -> None:
+        """Ask for virtual time, and for anyio to run what is asynchronous."""
 
 
-@pytest.fixture(name=MARK)
-def virtual_time() -> None:
-    """Ask for virtual time. The hooks below see the name."""
+class _OnPytestAsyncio:
+    """Fixtures where pytest-asyncio runs them; anyio, not asked for, leaves them alone."""
+
+    @pytest.fixture(name=MARK)
+    def virtual_time(self, _asyncio_loop_factory: object) -> None:
+        """Ask for virtual time."""
+
+
+class _OnNeither:
+    """Fixtures where nobody can: the test will say so."""
+
+    @pytest.fixture(name=MARK)
+    def virtual_time(self) -> None:
+        """Ask for virtual time."""
 
 
 @pytest.fixture
@@ -46,7 +63,7 @@ async def kubelet(
     """Return a `healthkit.testing.Kubelet`, whose pods live in the test's virtual time."""
     import asyncio  # noqa: PLC0415  # see the module's docstring
 
-    from healthkit.testing import Kubelet  # noqa: PLC0415  # as above
+    from healthkit.testing._kubelet import Kubelet  # noqa: PLC0415  # as above
     from healthkit.testing._virtual import LoopClock, VirtualLoop  # noqa: PLC0415  # as above
 
     loop = asyncio.get_running_loop()
@@ -64,15 +81,26 @@ async def kubelet(
         await made.close()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose who runs the tests. Which fixtures a fixture asks for can't be chosen later."""
+    config.pluginmanager.register(_fixtures(config)(), f"{MARK}_fixtures")
+
+
+def _fixtures(config: pytest.Config) -> type:
+    """Return the class with the right fixtures."""
+    if _is_auto(config):
+        return _OnPytestAsyncio if _may_set_factory(config) else _OnNeither
+    return _OnAnyio if config.pluginmanager.has_plugin("anyio") else _OnNeither
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test in virtual time its loop, before other hooks give it theirs."""
-    if MARK not in metafunc.fixturenames or not _is_coroutine(metafunc.function):
+    if MARK not in metafunc.fixturenames:
         return
-    if _is_pytest_asyncios(metafunc.definition):
-        if _may_set_factory(metafunc.config):
-            _give(metafunc, _LOOP_FACTORY, _loop())
-    elif not _chooses(metafunc.definition, "anyio_backend"):
+    if _LOOP_FACTORY in metafunc.fixturenames:
+        _give(metafunc, _LOOP_FACTORY, _loop())
+    elif "anyio_backend" in metafunc.fixturenames:
         _give(metafunc, "anyio_backend", ("asyncio", {"loop_factory": _loop()}))
 
 
@@ -81,8 +109,8 @@ def _give(metafunc: pytest.Metafunc, name: str, value: object) -> None:
 
     By a marker, because pytest's own hook respects it: a fixture's parameters give way.
     """
-    if name not in metafunc.fixturenames:
-        metafunc.fixturenames.append(name)
+    if _chooses(metafunc.definition, name):
+        return
     hidden = getattr(pytest, "HIDDEN_PARAM", "virtual")  # since pytest 8.4
     metafunc.definition.add_marker(pytest.mark.parametrize(name, [value], ids=[hidden]))
 
@@ -94,10 +122,6 @@ def _loop() -> Callable[[], object]:
     return VirtualLoop
 
 
-def _is_coroutine(function: object) -> bool:
-    return inspect.iscoroutinefunction(inspect.unwrap(function) if callable(function) else None)
-
-
 def _chooses(item: pytest.Item, name: str) -> bool:
     """Whether a test's own marker sets a fixture."""
     return any(
@@ -107,14 +131,10 @@ def _chooses(item: pytest.Item, name: str) -> bool:
     )
 
 
-def _is_pytest_asyncios(item: pytest.Item) -> bool:
-    """Whether pytest-asyncio has taken a test, or is about to."""
-    if not item.config.pluginmanager.has_plugin("asyncio"):
-        return False
-    return _is_auto(item.config) or item.get_closest_marker("asyncio") is not None
-
-
 def _is_auto(config: pytest.Config) -> bool:
+    """Whether pytest-asyncio takes every coroutine test."""
+    if not config.pluginmanager.has_plugin("asyncio"):
+        return False
     mode: object = config.getoption("asyncio_mode", None) or config.getini("asyncio_mode")
     return str(getattr(mode, "value", mode)) == "auto"
 
@@ -136,19 +156,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _problem(item: pytest.Item) -> str | None:
-    if not _is_coroutine(getattr(item, "function", None)):
+    if not inspect.iscoroutinefunction(getattr(item, "function", None)):
         return "is no coroutine function: expected `async def`; or use healthkit.testing.run"
-    if not item.config.pluginmanager.has_plugin("anyio"):
-        return "anyio's plugin is off: expected it, so leave out `-p no:anyio`"
-    if _is_pytest_asyncios(item) and not _is_auto(item.config):
-        return f"has pytest-asyncio's marker: expected to be run by anyio; use it {_HOW}"
+    if not item.config.pluginmanager.has_plugin("anyio") and not _is_auto(item.config):
+        return "finds anyio's plugin off: expected it, so leave out `-p no:anyio`"
+    if item.get_closest_marker("asyncio") is not None and not _is_auto(item.config):
+        return "has pytest-asyncio's marker: expected none, or asyncio_mode = auto; remove it"
     return None
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None]:
     """Let what ends the simulation surface in the test's own coroutine."""
-    if MARK not in pyfuncitem.fixturenames or not _is_coroutine(pyfuncitem.obj):
+    if MARK not in pyfuncitem.fixturenames or not inspect.iscoroutinefunction(pyfuncitem.obj):
         yield
         return
     test = pyfuncitem.obj
