@@ -83,6 +83,12 @@ def is_debugged(frame: FrameType | None) -> bool:
     return any(_module(one).partition(".")[0] in _DEBUGGERS for one in _outwards(frame))
 
 
+def frames() -> dict[int, FrameType]:
+    """Return the innermost Python frame of each thread, by its number."""
+    found: dict[int, FrameType] = getattr(sys, "_current_frames")()  # noqa: B009  # documented
+    return found
+
+
 def waiting_tasks(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
     """Return the tasks that have not ended, in the order of their names."""
     return sorted(asyncio.all_tasks(loop), key=lambda task: (len(task.get_name()), task.get_name()))
@@ -136,6 +142,30 @@ def _path(file: str) -> str:
         return str(Path(file).relative_to(Path.cwd()))
     except (ValueError, OSError):
         return file
+
+
+def deadlock(loop: asyncio.AbstractEventLoop, threads: list[str]) -> StuckError:
+    """Make the error of a loop in which everybody waits."""
+    named = [task_named(task) for task in waiting_tasks(loop)] + threads
+    return StuckError(
+        f"deadlock at {loop.time():g} s: expected a deadline or an event, and nothing is left that "
+        f"could wake anybody: {listed(named)}"
+    )
+
+
+def spin(loop: asyncio.AbstractEventLoop, turns: int) -> StuckError:
+    """Make the error of a loop that turns without end."""
+    named = [task_named(task) for task in waiting_tasks(loop) if _is_ready(task)]
+    return StuckError(
+        f"time stands still at {loop.time():g} s after {turns} turns of the loop: expected "
+        "whatever spins to sleep or to wait for something: "
+        f"{listed(named) or 'callbacks that schedule one another'}"
+    )
+
+
+def _is_ready(task: asyncio.Task[Any]) -> bool:
+    """Whether a task waits for nothing but its turn."""
+    return getattr(task, "_fut_waiter", None) is None
 
 
 def report(message: str) -> None:

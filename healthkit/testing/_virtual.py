@@ -13,7 +13,7 @@ a timeout of 0.8 s, and on a task that hangs:
   anyio's threads fail; it reports a deadlock ("SleepForeverError").
 - aiotools 2.2.4, VirtualClock: the timeout strikes in all three; a deadlock turns for ever.
 - None of them ends a task that spins or blocks.
-- trio's MockClock is trio's; time-machine and freezegun leave the loop's own clock to be waited for.
+- trio's MockClock is trio's; time-machine and freezegun leave the loop's clock real.
 
 Surprising: `time.sleep(0.2)` in a thread takes 0.2 real seconds and no virtual time. On the loop
 likewise. A server in another process, or a client, is not waited for.
@@ -25,19 +25,18 @@ import asyncio
 import contextlib
 import functools
 import inspect
-import selectors
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, cast
 
 from healthkit import _validate
 from healthkit.errors import ConfigError
+from healthkit.testing._selector import Moment, Selector
 from healthkit.testing._stuck import (
     StuckError,
     callback_named,
+    deadlock,
     label,
-    listed,
-    task_named,
-    waiting_tasks,
+    spin,
 )
 from healthkit.testing._threads import Threads
 from healthkit.testing._watchdog import Watchdog
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from healthkit.testing._clock import Timer
+    from healthkit.testing._selector import Events
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -65,38 +65,6 @@ SLOW_TURNS: Final = 1_000
 
 #: How long the interpreter is left to other threads before they are looked at again, in seconds.
 PAUSE: Final = 0.001
-
-
-class _Moment(float):
-    """A deadline, ordered by when it was asked for if another is at the same time."""
-
-    __slots__ = ("order",)
-    order: int
-
-    def __lt__(self, other: float) -> bool:
-        if isinstance(other, _Moment) and other == self:
-            return self.order < other.order
-        return float(self) < float(other)
-
-
-class _Selector(selectors.DefaultSelector):
-    """Asks the loop how to wait."""
-
-    def __init__(self, wait: Callable[[float | None], _Events]) -> None:
-        super().__init__()
-        self._wait = wait
-
-    def select(self, timeout: float | None = None) -> _Events:
-        """Wait as the loop does: for real, or by letting virtual time pass."""
-        return self._wait(timeout)
-
-    def really(self, timeout: float) -> _Events:
-        """Wait for so many real seconds at most."""
-        return super().select(timeout)
-
-    def is_alone(self) -> bool:
-        """Whether nothing from outside can come, but by another thread."""
-        return len(self.get_map()) == 1  # the loop's own pipe
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -126,7 +94,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._failure: BaseException | None = None
         self._threads = Threads(self._patience)
         self._dog = Watchdog(self._patience, self._current, self._blocked, self._later)
-        self._selecting = _Selector(self._wait)
+        self._selecting = Selector(self._wait)
         self._moved()
         super().__init__(self._selecting)
 
@@ -146,19 +114,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Have `callback` called at a moment, after what was asked for earlier for then."""
-        moment = _Moment(when)
         self._order += 1
-        moment.order = self._order
-        return super().call_at(moment, callback, *args, context=context)
+        return super().call_at(Moment(when, self._order), callback, *args, context=context)
 
     def run_forever(self) -> None:
         """Run until `stop`, watched over."""
         with self._dog.watching():
             super().run_forever()
 
-    def run_until_complete(
-        self, future: Generator[Any, None, T] | Awaitable[T]
-    ) -> T:
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """Run until `future` is done, and return or raise what came of it.
 
         Raises:
@@ -223,7 +187,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._failure is not None:
             raise self._failure
 
-    def _wait(self, timeout: float | None) -> _Events:
+    def _wait(self, timeout: float | None) -> Events:
         """Wait for events, or let time pass. What the loop's selector does."""
         self._dog.turn += 1
         try:
@@ -238,7 +202,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finally:
             self._dog.turn += 1
 
-    def _passed(self) -> _Events:
+    def _passed(self) -> Events:
         """Wait while other threads work; then go to the next deadline."""
         since, first = time.monotonic(), True
         while True:
@@ -259,35 +223,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return True
         return time.monotonic() - since > self._patience
 
-    def _jumped(self) -> _Events:
+    def _jumped(self) -> Events:
         """Go to the next deadline's moment, exactly."""
         if self._scheduled:
             self._moment = max(self._moment, float(self._scheduled[0].when()))
             self._moved()
         else:
-            named = [task_named(task) for task in waiting_tasks(self)] + self._threads.named()
-            self._stuck(
-                StuckError(
-                    f"deadlock at {self._moment:g} s: expected a deadline or an event, and nothing "
-                    f"is left that could wake anybody: {listed(named)}"
-                )
-            )
+            self._stuck(deadlock(self, self._threads.named()))
         return []
 
-    def _spun(self) -> _Events:
+    def _spun(self) -> Events:
         """Count a turn in which time didn't pass."""
         self._spins += 1
         took = time.monotonic() - self._since
         slow = self._spins > SLOW_TURNS and took > SPANS * self._patience
         if self._spins > self._turns or slow:
-            named = [task_named(task) for task in waiting_tasks(self) if _is_ready(task)]
-            self._stuck(
-                StuckError(
-                    f"time stands still at {self._moment:g} s after {self._spins} turns of the "
-                    "loop: expected whatever spins to sleep or to wait for something: "
-                    f"{listed(named) or 'callbacks that schedule one another'}"
-                )
-            )
+            self._stuck(spin(self, self._spins))
             self._moved()
         return []
 
@@ -319,17 +270,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return callback_named(frame) if task is None else label(task)
 
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    _Events: TypeAlias = list[tuple[selectors.SelectorKey, int]]
-
-
-def _is_ready(task: asyncio.Task[Any]) -> bool:
-    """Whether a task waits for nothing but its turn."""
-    return getattr(task, "_fut_waiter", None) is None
-
-
 class LoopClock:
     """The simulator's clock (`healthkit.testing._clock.Clock`) on an event loop in virtual time."""
 
@@ -356,9 +296,7 @@ class LoopClock:
             self._loop.fail(exc)
 
 
-def run(
-    main: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts, patience: float = PATIENCE
-) -> T:
+def run(main: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts, patience: float = PATIENCE) -> T:
     """Run a coroutine function in virtual time, in a loop of its own, and return its result.
 
     Works in any thread without a running loop.

@@ -17,16 +17,15 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from healthkit.testing._stuck import StuckError, frame_named, is_debugged, report
+from healthkit.testing._stuck import StuckError, frame_named, frames, is_debugged, report
 from healthkit.testing._threads import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from types import FrameType
 
 #: How often it looks in the span of its patience.
@@ -66,7 +65,7 @@ class Watchdog:
         return f"<Watchdog at turn {self.turn}>"
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> Generator[None]:
         """Watch the thread that runs the block."""
         with self._interrupting() as interrupt:
             self._stop.clear()
@@ -81,7 +80,7 @@ class Watchdog:
                 watcher.join()
 
     @contextlib.contextmanager
-    def _interrupting(self) -> Iterator[Callable[[], object]]:
+    def _interrupting(self) -> Generator[Callable[[], object]]:
         """Install the signal's handler, and put back what was there."""
         ident = threading.get_ident()
         if threading.current_thread() is not threading.main_thread():
@@ -114,7 +113,7 @@ class Watchdog:
 
     def _tell(self, ident: int) -> None:
         """Report the code that blocks a thread. Runs in the watchdog's own."""
-        frame = sys._current_frames().get(ident)  # noqa: SLF001  # documented, in spite of its name
+        frame = frames().get(ident)
         if is_debugged(frame):
             return
         error = self._error(frame)
