@@ -58,7 +58,18 @@ def test_broken_yaml_is_one_line(text: str, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: [", "'", "%YAML 3.0\n---\na", "a: b: c", '"\\ud800\\q"', "!<x a", "a: *"]
+    "text",
+    [
+        "a: [",
+        "'",
+        "%YAML 3.0\n---\na",
+        "a: b: c",
+        '"\\ud800\\q"',
+        "!<x a",
+        "a: *",
+        '"\\U00110000"',
+        '"\\Uffffffff"',
+    ],
 )
 def test_all_broken_yaml_has_its_line(text: str) -> None:
     """Whatever the parser calls it."""
