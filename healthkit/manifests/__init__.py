@@ -114,10 +114,10 @@ def workload(
 
 
 def _read_before(manifest: object) -> list[Workload]:
-    given = list(cast("Sequence[object]", manifest)) if isinstance(manifest, list | tuple) else [0]
+    given = cast("list[object]", manifest if isinstance(manifest, list | tuple) else [manifest])
     found = [one for one in given if isinstance(one, Workload)]
     if len(found) < len(given):
-        raise refuse("manifest", manifest, "a path, or the workloads that were read from one")
+        raise refuse("manifest", given, "a path, or the workloads that were read from one")
     return found
 
 
