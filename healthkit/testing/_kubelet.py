@@ -10,14 +10,16 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
-from healthkit import manifests
+from healthkit import _validate, manifests
 from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Exec, HttpGet, PodSpec, TcpSocket, Workload
 from healthkit.testing._asgi import AsgiApp
 from healthkit.testing._clock import Schedule
+from healthkit.testing._deployment import MOST, Deployment
 from healthkit.testing._described import Described
 from healthkit.testing._played import Pod
 from healthkit.testing._service import PROPAGATION, Service, Traffic
+from healthkit.testing._template import Image
 from healthkit.testing._virtual import LoopClock, VirtualLoop
 
 if TYPE_CHECKING:
@@ -27,12 +29,10 @@ if TYPE_CHECKING:
     from healthkit.manifests._spec import Container
     from healthkit.testing._clock import Clock
     from healthkit.testing._process import App
+    from healthkit.testing._template import Runnable
 
     #: Plays a command in a container, and returns its exit code.
     Commands = Callable[[tuple[str, ...]], int | Awaitable[int]]
-
-    #: What can be run: an ASGI application, or a description of one; None is no image at all.
-    Runnable = Callable[..., object] | Described | None
 
 #: How often `until` looks, in seconds of virtual time.
 _LOOKS: Final = 0.05
@@ -61,11 +61,12 @@ class Kubelet:
         self.pods: list[Pod] = []
         self._propagation = propagation
         self._services: list[Service] = []
+        self._deployments: list[Deployment] = []
 
     def __repr__(self) -> str:
         return f"<Kubelet at {self.clock.now():g} s, {len(self.pods)} pods>"
 
-    async def run(
+    async def run(  # noqa: PLR0913  # each is the user's to say, by name
         self,
         app: Runnable,
         manifest: str | Path | PodSpec | Workload,
@@ -100,12 +101,70 @@ class Kubelet:
         played = spec.containers[0]
         number = _port(played) if port is None else port
         runs = _as_app(app, played, number, commands)
-        service = Service(self.clock, propagation=self._propagation, falls_back=False)
-        service.begin(traffic)
-        self._services.append(service)
+        service = self._service(traffic, falls_back=False)
         pod = Pod(spec, runs, self.clock, port=number, services=(service,))
         self.pods.append(pod)
         return pod
+
+    async def deploy(  # noqa: PLR0913  # each is the user's to say, by name
+        self,
+        app: Runnable,
+        manifest: str | Path | Workload,
+        *,
+        factory: bool = False,
+        replicas: int | None = None,
+        workload: str | None = None,
+        container: str | None = None,
+        port: int | None = None,
+        traffic: Traffic | None = _TRAFFIC,
+        commands: Commands | None = None,
+    ) -> Deployment:
+        """Create a Deployment with a Service in front of it, and return at once.
+
+        Args:
+            app: a `Described` app, which each pod has for itself, though what `Described.answer`
+                says holds for all of them; None for an image that is missing; an ASGI application
+                for a Deployment of one replica; or a function that makes one of these.
+            manifest: a file with a Deployment, or what `healthkit.manifests` has read of it.
+            factory: whether `app` is such a function. It is called for each pod, so that they
+                share no state. It should make the app, and not import one that is there already.
+            replicas: in place of the manifest's. `maxSurge` and `maxUnavailable` stay.
+            workload: which one, if the file has several.
+            container: which of the pod's, if it has several: the one that the app is.
+            port: as in `run`.
+            traffic: the Service's clients; None for no request but the probes.
+            commands: as in `run`.
+
+        Raises:
+            ConfigError: the manifest is wrong or has no Deployment, or the app can't be run.
+        """
+        made = _deployment(manifest, workload)
+        spec = _chosen(made.template, container)
+        count = made.replicas if replicas is None else replicas
+        _validate.whole("replicas", count, least=0, most=MOST)
+        number = _port(spec.containers[0]) if port is None else port
+
+        def build(runnable: Runnable) -> App | None:
+            return _as_app(runnable, spec.containers[0], number, commands)
+
+        image = Image(app, build, factory=factory)
+        deployment = Deployment(
+            replace(made, template=spec, replicas=count),
+            image,
+            self.clock,
+            self._service(traffic, falls_back=True),
+            port=number,
+            build=build,
+            admit=self.pods.append,
+        )
+        self._deployments.append(deployment)
+        return deployment
+
+    def _service(self, traffic: Traffic | None, *, falls_back: bool) -> Service:
+        service = Service(self.clock, propagation=self._propagation, falls_back=falls_back)
+        service.begin(traffic)
+        self._services.append(service)
+        return service
 
     async def advance(self, seconds: float) -> None:
         """Let time pass, and everything happen that is due in it.
@@ -143,6 +202,8 @@ class Kubelet:
 
     async def close(self) -> None:
         """End all clients and all processes. Nothing is left on the event loop."""
+        for deployment in self._deployments:
+            deployment.stop()
         for service in self._services:
             service.close()
         for pod in self.pods:
@@ -170,6 +231,28 @@ def _template(manifest: str | Path | PodSpec | Workload, workload: str | None) -
     if isinstance(manifest, Workload):
         return manifest.template
     return manifests.workload(manifest, workload).template
+
+
+def _deployment(manifest: str | Path | Workload, name: str | None) -> Workload:
+    """Return a manifest's Deployment.
+
+    Raises:
+        ConfigError: it is something else, or its pods could never be replaced.
+    """
+    made = manifest if isinstance(manifest, Workload) else manifests.workload(manifest, name)
+    if made.kind != "Deployment":
+        where = f" ({made.source})" if made.source else ""
+        raise ConfigError(
+            f"deploy found the {made.kind} {made.name}{where}, expected a Deployment:"
+            " Kubelet.run plays one pod of it"
+        )
+    rolling = made.rolling_update
+    if rolling is not None and not rolling.max_surge and not rolling.max_unavailable:
+        raise ConfigError(
+            f"{made.name} with max_surge=0 and max_unavailable=0: expected one of them from 1,"
+            " or no pod could ever be replaced"
+        )
+    return made
 
 
 def _chosen(spec: PodSpec, name: str | None) -> PodSpec:
