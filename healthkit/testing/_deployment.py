@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from healthkit.testing._process import App
     from healthkit.testing._rollout import Condition
     from healthkit.testing._service import Service
-    from healthkit.testing._template import Runnable
+    from healthkit.testing._template import Deployable, Runnable
 
     #: What becomes of the pods of what is deleted.
     Cascade = Literal["background", "foreground", "orphan"]
@@ -163,7 +163,7 @@ class Deployment:
 
     # What is done to it.
 
-    async def set_image(self, app: Runnable, image: str, *, factory: bool = False) -> None:
+    async def set_image(self, app: Deployable, image: str, *, factory: bool = False) -> None:
         """Roll out another version, as ``kubectl set image`` does; returns at once.
 
         Args:

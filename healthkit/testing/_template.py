@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import zlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from healthkit._validate import shown
 from healthkit.errors import ConfigError
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from healthkit.manifests._spec import PodSpec
+    from healthkit.testing._exchange import Asgi3
     from healthkit.testing._process import App
 
     #: What can be run: an ASGI application, or a description of one; None is no image at all.
-    Runnable = Callable[..., object] | Described | None
+    Runnable = Asgi3 | Described | None
+
+    #: The same, or with ``factory=True`` what makes one.
+    Deployable = Runnable | Callable[[], Runnable]
 
 #: What generated names are made of: no vowels, and nothing that looks like one
 #: (k8s.io/apimachinery pkg/util/rand/rand.go).
@@ -41,7 +45,7 @@ class Image:
     """What stands in an image: an app for each pod."""
 
     def __init__(
-        self, app: Runnable, build: Callable[[Runnable], App | None], *, factory: bool
+        self, app: Deployable, build: Callable[[Runnable], App | None], *, factory: bool
     ) -> None:
         """Make one; a factory is called once now, so that what is wrong is said here.
 
@@ -79,14 +83,14 @@ class Image:
             )
 
 
-def _checked(app: Runnable, *, factory: bool) -> Callable[[], Runnable]:
+def _checked(app: Deployable, *, factory: bool) -> Callable[[], Runnable]:
     """Return what is called for each pod."""
     if factory:
         if isinstance(app, Described) or not callable(app):
             raise ConfigError(
                 f"app={shown(app)} with factory=True: expected a function that makes an app"
             )
-        return app  # type: ignore[return-value]  # what it returns is judged by `build`
+        return cast("Callable[[], Runnable]", app)  # `build` judges what it returns
     if isinstance(app, Described):
         return app.twin
     if callable(app) and _takes_nothing(app):
@@ -94,7 +98,8 @@ def _checked(app: Runnable, *, factory: bool) -> Callable[[], Runnable]:
             f"app={shown(app)} takes no argument: expected an ASGI application,"
             " or with factory=True a function that makes one"
         )
-    return lambda: app
+    single = cast("Runnable", app)
+    return lambda: single
 
 
 def _takes_nothing(function: Callable[..., object]) -> bool:

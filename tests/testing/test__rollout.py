@@ -17,6 +17,7 @@ def plan(replicas: int = 3, surge: int = 1, unavailable: int = 0) -> Plan:
 
 
 RECREATE = Plan(3, None)
+WAITS = 'Waiting for deployment "shop" rollout to finish: '
 FRESH = Condition("True", _rollout.NEW_REPLICA_SET, "", 10.0)
 
 
@@ -69,9 +70,7 @@ SIZES = st.integers(0, 8).flatmap(
 )
 
 
-@given(
-    st.integers(0, 12), st.integers(0, 5), st.integers(0, 5), st.lists(SIZES, max_size=3), SIZES
-)
+@given(st.integers(0, 12), st.integers(0, 5), st.integers(0, 5), st.lists(SIZES, max_size=3), SIZES)
 def test_no_step_takes_too_much(
     replicas: int, surge: int, unavailable: int, old: list[Size], new: Size
 ) -> None:
@@ -186,9 +185,7 @@ def test_the_condition_progressing(
 def test_without_a_deadline_there_is_no_condition() -> None:
     """The greatest int32 stands for none."""
     deadline = _rollout.NO_DEADLINE
-    assert (
-        _rollout.progressing(FRESH, plan(), STUCK, STUCK, deadline=deadline, now=9e9) is None
-    )
+    assert _rollout.progressing(FRESH, plan(), STUCK, STUCK, deadline=deadline, now=9e9) is None
     assert _rollout.progressing(None, plan(), STUCK, STUCK, deadline=600, now=9e9) is None
 
 
@@ -221,20 +218,17 @@ def test_the_condition_available(where: Plan, available: int, status: str) -> No
         (
             STUCK,
             _rollout.UPDATED,
-            'Waiting for deployment "shop" rollout to finish:'
-            " 1 out of 3 new replicas have been updated...",
+            WAITS + "1 out of 3 new replicas have been updated...",
         ),
         (
             Counts(4, 3, 3, 3),
             _rollout.UPDATED,
-            'Waiting for deployment "shop" rollout to finish:'
-            " 1 old replicas are pending termination...",
+            WAITS + "1 old replicas are pending termination...",
         ),
         (
             Counts(3, 3, 3, 2),
             _rollout.UPDATED,
-            'Waiting for deployment "shop" rollout to finish:'
-            " 2 of 3 updated replicas are available...",
+            WAITS + "2 of 3 updated replicas are available...",
         ),
     ],
 )
