@@ -6,9 +6,10 @@ loop's turns, only a schedule; a real one runs on a loop in virtual time.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from healthkit import manifests
 from healthkit._simulate_app import arrange_faults, described, imported, said
@@ -77,6 +78,7 @@ class _Play:
 
     async def whole(self) -> Pod:
         """Play it all."""
+        asyncio.get_running_loop().set_exception_handler(_heard)
         kubelet = Kubelet(Schedule() if isinstance(self._app, Described) else None)
         try:
             with Progress(self._options.lasts) as progress:
@@ -108,6 +110,12 @@ class _Play:
             return said
         await time.until(float(self._workload.progress_deadline_seconds), lambda: _decided(pod))
         return time.now() + (AFTER_READY if pod.ready() else 0)
+
+
+def _heard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody has caught, as any loop does, but for the exit that `play` tells of."""
+    if not isinstance(context.get("exception"), SystemExit):
+        loop.default_exception_handler(context)
 
 
 def _decided(pod: Pod) -> bool:

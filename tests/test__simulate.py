@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ import pytest
 
 from healthkit import _simulate, _simulate_progress
 from healthkit._simulate_options import duration
+from healthkit.testing import _virtual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -283,15 +285,45 @@ def test_an_app_that_can_not_be_imported_is_one_line(
     assert line in refused(capsys, "deploy.yaml", "--app", name)
 
 
-def test_an_app_that_ends_the_simulation_is_one_line(tmp_path: Path, capsys: Lines) -> None:
+def test_an_app_that_ends_the_simulation_is_one_line(
+    tmp_path: Path, capsys: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
     """A task of its own that raises SystemExit would end any event loop."""
     start = "import asyncio\nasync def leave():\n    raise SystemExit(3)\n"
     task = '"lifespan":\n        app.task = asyncio.ensure_future(leave())'
     (tmp_path / "shop.py").write_text(start + APP.replace('"lifespan":', task))
     assert call("deploy.yaml", "--app", "shop:app") == 2
-    assert capsys.readouterr().err.splitlines()[-1] == (
-        "healthkit simulate: the app ended the simulation with SystemExit: 3"
-    )
+    gc.collect()
+    assert capsys.readouterr().err.splitlines() == [
+        "imported in green 10.96.0.1",
+        "healthkit simulate: the app ended the simulation with SystemExit: 3",
+    ]
+    assert not caplog.records
+
+
+def test_whatever_ends_the_simulation_is_one_line(capsys: Lines, monkeypatch: Patch) -> None:
+    """An exception out of one of its callbacks, for instance."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no\nmore")
+
+    monkeypatch.setattr(_virtual, "run", fail)
+    line = refused(capsys, "deploy.yaml")
+    assert line == "the app ended the simulation with RuntimeError: no more"
+
+
+def test_what_a_task_of_the_app_raises_is_logged(
+    tmp_path: Path, capsys: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As it would be in its container; the simulation goes on."""
+    start = "import asyncio\nasync def leave():\n    raise ValueError(3)\n"
+    task = '"lifespan":\n        asyncio.ensure_future(leave())'
+    (tmp_path / "shop.py").write_text(start + APP.replace('"lifespan":', task))
+    assert call("deploy.yaml", "--app", "shop:app", "--for", "5") == 0
+    gc.collect()
+    (record,) = caplog.records
+    assert record.message.startswith("Task exception was never retrieved")
+    assert capsys.readouterr().out.startswith("seconds  web")
 
 
 # -- wrong calls ----------------------------------------------------------------------------------

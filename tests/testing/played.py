@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from healthkit.testing._asgi import AsgiProcess
+    from healthkit.testing._asgi_process import AsgiProcess
 
 
 class LoopClock:
