@@ -243,7 +243,10 @@ class _Client:
 
 def _closes(answer: Answer) -> bool:
     """Whether the server closes the connection, by its own account."""
-    return answer.closes or ("connection", "close") in answer.headers
+    if answer.closes:
+        return True
+    values = [value for name, value in answer.headers if name == "connection"]
+    return "close" in [word.strip().lower() for value in values for word in value.split(",")]
 
 
 def _headers(port: int, *, kept: bool) -> tuple[tuple[str, str], ...]:
