@@ -106,6 +106,7 @@ class Controller:
         self.observed = True
         if self._most_before is not None and self.sets:
             self._spread(self._most_before)
+            self._wake()  # the next step is another one
         elif self.plan.rolling is None:
             self._recreate()
         else:
@@ -164,11 +165,12 @@ class Controller:
 
     def _spread(self, most_before: int) -> None:
         """Follow a change of the replicas (sync.go, scale): amid a rollout, by shares."""
-        newest, active = self._newest(), [one for one in self.sets if one.desired]
+        newest, old = self._newest(), self._old()
+        active = [one for one in self.sets if one.desired]
         if len(active) <= 1:
             _resize(active or [newest or self.sets[-1]], [self.plan.replicas])
         elif newest is not None and self._is_saturated(newest):
-            _resize(self._old(), [0] * len(active))
+            _resize(old, [0] * len(old))
         elif self.plan.rolling is not None:
             sizes = [one.desired for one in active]
             _resize(active, _rollout.spread_sizes(self.plan, most_before, sizes))
