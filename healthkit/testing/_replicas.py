@@ -17,8 +17,6 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from healthkit.testing import _template
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -150,7 +148,7 @@ class ReplicaSet:
     def _create(self) -> None:
         self._made += 1
         spread = SPREAD * (self._made * _GOLDEN % 1)
-        name = f"{self.name}-{_template.suffix(self._made)}"
+        name = f"{self.name}-{self.template.suffix(self._made)}"
         pod = self._make(self.template, name, self._clock.now() + SCHEDULING + spread)
         self._waiting[pod] = self._made
         pod.watch(partial(self._seen, pod))

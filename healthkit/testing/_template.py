@@ -130,6 +130,15 @@ class Template:
         digest = zlib.crc32(f"{self.spec!r} {self.restarts}".encode())
         return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in f"{digest:010}")
 
+    def suffix(self, number: int) -> str:
+        """Return five letters for the n-th pod's name, the same in each run, no two alike."""
+        rest = (number * _STEP + zlib.crc32(self.hash.encode())) % _SUFFIXES
+        letters = ""
+        for _ in range(_SUFFIX):
+            rest, digit = divmod(rest, len(_ALPHABET))
+            letters += _ALPHABET[digit]
+        return letters
+
     def pod(self, name: str) -> PodSpec:
         """Return the pod of it that has a name."""
         labels = {**self.spec.labels, "pod-template-hash": self.hash}
@@ -140,13 +149,3 @@ def tagged(spec: PodSpec, tag: str) -> PodSpec:
     """Return a pod whose first container has another image."""
     first, *others = spec.containers
     return replace(spec, containers=(replace(first, image=tag), *others))
-
-
-def suffix(number: int) -> str:
-    """Return five letters for a pod's name, the same in each run, no two alike."""
-    rest = number * _STEP % _SUFFIXES
-    letters = ""
-    for _ in range(_SUFFIX):
-        rest, digit = divmod(rest, len(_ALPHABET))
-        letters += _ALPHABET[digit]
-    return letters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -20,6 +21,9 @@ from tests.testing.deployments import (
     at_once,
     workload,
 )
+
+if TYPE_CHECKING:
+    from healthkit.testing._deployment import Cascade
 
 TRAFFIC = Traffic(new=4, kept=4)
 BAD = [Described(NEVER_READY), Described(CRASHES), None]
@@ -257,20 +261,22 @@ def test_evicted_pods_are_replaced() -> None:
     assert len(cluster.deployment.pods) == 3
 
 
-def test_a_deployment_that_is_deleted_takes_its_pods_along() -> None:
+@pytest.mark.parametrize(("cascade", "at_first"), [("background", True), ("foreground", False)])
+def test_a_deployment_that_is_deleted_takes_its_pods_along(
+    cascade: Cascade, at_first: bool
+) -> None:
     """In the background it is gone before they are, in the foreground after them."""
-    for cascade, at_first in (("background", True), ("foreground", False)):
-        cluster = Cluster(Described(DRAINS))
-        cluster.rolled_out()
-        pods = cluster.deployment.pods
-        assert not cluster.deployment.deleted
-        at_once(cluster.deployment.delete(cascade))  # type: ignore[arg-type]  # one of them
-        assert cluster.deployment.deleted is at_first
-        assert all(pod.terminating for pod in pods)
-        cluster.advance(60)
-        assert cluster.deployment.deleted
-        assert cluster.deployment.pods == []
-        assert len(cluster.kubelet.pods) == 3
+    deployed = Cluster(Described(DRAINS))
+    deployed.rolled_out()
+    pods = deployed.deployment.pods
+    gone = [deployed.deployment.deleted]
+    at_once(deployed.deployment.delete(cascade))
+    gone.append(deployed.deployment.deleted)
+    assert all(pod.terminating for pod in pods)
+    deployed.advance(60)
+    assert [*gone, deployed.deployment.deleted] == [False, at_first, True]
+    assert deployed.deployment.pods == []
+    assert len(deployed.kubelet.pods) == 3
 
 
 def test_orphans_live_on_and_are_not_replaced() -> None:
@@ -357,4 +363,4 @@ def test_other_slips_are_refused() -> None:
     with pytest.raises(ConfigError, match="replicas=-1: expected a whole number from 0"):
         at_once(deployment.scale(-1))
     with pytest.raises(ConfigError, match="cascade='all': expected one of background,"):
-        at_once(deployment.delete("all"))  # type: ignore[arg-type]  # refused
+        at_once(deployment.delete(cast("Cascade", "all")))

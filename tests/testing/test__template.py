@@ -9,7 +9,7 @@ import pytest
 from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Container, PodSpec
 from healthkit.testing._described import Described, Life
-from healthkit.testing._template import Image, Template, suffix, tagged
+from healthkit.testing._template import Image, Template, tagged
 
 if TYPE_CHECKING:
     from healthkit.testing._process import App
@@ -105,7 +105,8 @@ def test_a_version_has_a_hash_and_its_pods_have_names() -> None:
 
 def test_no_two_pods_have_one_name() -> None:
     """Suffixes look like those of Kubernetes."""
-    suffixes = {suffix(number) for number in range(10_000)}
+    template = Template(SPEC, Image(None, build, factory=False))
+    suffixes = {template.suffix(number) for number in range(10_000)}
     assert len(suffixes) == 10_000
     assert {len(one) for one in suffixes} == {5}
     assert not set("".join(suffixes)) & set("aeiou013")
