@@ -6,7 +6,8 @@ field and the API server's own reason. Where this differs from them:
 
 1. Only the first reason is told.
 2. What says nothing of a pod's life is not looked at, beyond its name: volumes, resources, security
-   contexts, affinity, the status. Other kinds of objects, CronJobs among them, are skipped.
+   contexts, affinity, host ports, the status. Other kinds of objects, CronJobs among them, are
+   skipped.
 3. A key that stands twice is refused, whatever kubectl was told to do with it.
 4. A StatefulSet's template is checked at once, and not first when its pods are made.
 5. An image with ``{{`` in it is a template that nobody rendered.
@@ -17,9 +18,9 @@ YAML is what Go's parser makes of it, so that ``0o17`` is 15, ``y`` is true and 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from healthkit._validate import one_line, shown
+from healthkit._validate import one_line, refuse, shown
 from healthkit.errors import ConfigError
 from healthkit.manifests import _objects, _source
 from healthkit.manifests._spec import (
@@ -105,11 +106,19 @@ def workload(
     if isinstance(manifest, str | os.PathLike):
         where, found = f"{os.fspath(manifest)}: ", read(manifest)
     else:
-        where, found = "", list(manifest)
+        where, found = "", _read_before(manifest)
     chosen = [one for one in found if name is None or name in _called(one)]
     if len(chosen) == 1:
         return chosen[0]
     raise ConfigError(one_line(f"{where}{_choice(found, chosen, name)}"))
+
+
+def _read_before(manifest: object) -> list[Workload]:
+    given = cast("list[object]", manifest if isinstance(manifest, list | tuple) else [manifest])
+    found = [one for one in given if isinstance(one, Workload)]
+    if len(found) < len(given):
+        raise refuse("manifest", given, "a path, or the workloads that were read from one")
+    return found
 
 
 def _called(one: Workload) -> tuple[str, ...]:

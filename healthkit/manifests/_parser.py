@@ -57,7 +57,7 @@ def events(source: Source) -> Iterator[Event]:
             kind = _KINDS.get(type(event).__name__)
             if kind is not None:
                 yield _event(kind, event)
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError, OverflowError) as exc:  # chr, in the parser in Python
         raise _syntax(source, exc) from exc
 
 
@@ -72,7 +72,7 @@ def _event(kind: Kind, event: yaml.Event) -> Event:
     return Event(kind, position, anchor, scalar.value, scalar.tag, plain)
 
 
-def _syntax(source: Source, exc: yaml.YAMLError) -> ConfigError:
+def _syntax(source: Source, exc: Exception) -> ConfigError:
     """Make the error for what PyYAML can't read. Its own has several lines."""
     mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
     line: int | None = None if mark is None else mark.line + 1

@@ -41,6 +41,7 @@ class Lifespan:
         self._stopped = asyncio.Event()
         self._raised = False
         self._failed = False
+        self._dead = False
 
     def __repr__(self) -> str:
         said = "stopped" if self._stopped.is_set() else "started" if self._started.is_set() else ""
@@ -80,7 +81,8 @@ class Lifespan:
         await self._stopped.wait()
 
     def die(self) -> None:
-        """Let the server be no more: the app hears nothing, should it still listen."""
+        """Let the server be no more: the app hears nothing, and nobody hears what it says."""
+        self._dead = True
         while not self._messages.empty():
             self._messages.get_nowait()
 
@@ -90,6 +92,8 @@ class Lifespan:
         Raises:
             RuntimeError: it is not the time for it, or it is no word of a lifespan.
         """
+        if self._dead:
+            return
         kind = str(message["type"])
         of, _, how = kind.removeprefix("lifespan.").partition(".")
         moments = {"startup": self._started, "shutdown": self._stopped}

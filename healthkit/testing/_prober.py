@@ -87,7 +87,7 @@ def hook_request(handler: HttpGet, port: int) -> Request:
 def _request(handler: HttpGet, port: int, headers: tuple[tuple[str, str], ...]) -> Request:
     path, query = urlsplit(handler.path)[2:4]
     path = urlunsplit(("", "", path if path.startswith("/") else f"/{path}", query, ""))
-    return Request(path, port, headers=headers, client=NODE)
+    return Request(path, port, headers=headers, client=NODE, body_limit=_verdict.READ)
 
 
 def _headers(
@@ -298,4 +298,5 @@ def _next(request: Request, target: str, url: str) -> Request:
         scheme="https" if parts.scheme == "https" else "http",
         headers=(*headers, ("Referer", url)),
         client=request.client,
+        body_limit=request.body_limit,
     )

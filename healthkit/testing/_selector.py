@@ -1,4 +1,4 @@
-"""What the loop in virtual time puts in the place of asyncio's parts: deadlines and the selector."""
+"""What the loop in virtual time has in the place of asyncio's: deadlines and the selector."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ MERGE_BOMB = "a0: &a0 {k0: 1}\n" + "".join(
 )
 
 
-@pytest.mark.parametrize("text", [BOMB, MERGE_BOMB, "[" + "a," * 1_000_001 + "]"])
+@pytest.mark.parametrize("text", [BOMB, MERGE_BOMB])
 def test_a_bomb_does_not_go_off(text: str) -> None:
     """What aliases repeat is counted as if it were written out, and not made."""
     start = time.monotonic()
@@ -149,11 +149,8 @@ def test_nesting_by_aliases_counts() -> None:
 
 def test_nesting_up_to_the_limit_is_fine() -> None:
     """The limit itself is no error."""
-    (value,) = load("[" * DEEPEST + "]" * DEEPEST)
-    depth = 0
-    while isinstance(value, list):
-        value, depth = value[0] if value else None, depth + 1
-    assert depth == DEEPEST
+    (node,) = documents(Source("x", "[" * DEEPEST + "]" * DEEPEST))
+    assert (node.height, node.size) == (DEEPEST, DEEPEST)
 
 
 def test_aliases_up_to_the_limit_are_fine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,9 +101,9 @@ def test_a_rule_is_told_with_its_expression() -> None:
     )
     assert label_key("a/b/c") == (
         "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must "
-        "start and end with an alphanumeric character (e.g. 'MyName', or 'my.name', or "
-        "'123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS "
-        "subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        "start and end with an alphanumeric character (e.g. 'MyName', or 'my.name', or '123-abc', "
+        "regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an "
+        "optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
     )
 
 

@@ -58,11 +58,27 @@ def test_broken_yaml_is_one_line(text: str, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: [", "'", "%YAML 3.0\n---\na", "a: b: c", '"\\ud800\\q"', "!<x a", "a: *"]
+    "text",
+    [
+        "a: [",
+        "'",
+        "%YAML 3.0\n---\na",
+        "a: b: c",
+        '"\\ud800\\q"',
+        "!<x a",
+        "a: *",
+    ],
 )
 def test_all_broken_yaml_has_its_line(text: str) -> None:
     """Whatever the parser calls it."""
     with pytest.raises(ConfigError, match=r"^x:\d: not YAML: [a-z]"):
+        list(events(Source("x", text)))
+
+
+@pytest.mark.parametrize("text", ['"\\U00110000"', '"\\Uffffffff"'])
+def test_what_is_no_character_is_refused(text: str) -> None:
+    """The parser in Python has no line for it, and no error of its own."""
+    with pytest.raises(ConfigError, match=r"^x(:1)?: not YAML: "):
         list(events(Source("x", text)))
 
 

@@ -107,6 +107,13 @@ def test_no_one_workload_is_an_error(given: list[Workload], name: str | None, li
     assert str(caught.value) == line
 
 
+@pytest.mark.parametrize("manifest", [None, 5, b"web.yaml", ["web"], {"web": 1}])
+def test_what_is_no_manifest_is_refused(manifest: object) -> None:
+    """Neither a path nor what was read."""
+    with pytest.raises(ConfigError, match="^manifest=.*: expected a path, or the workloads that"):
+        workload(cast("str", manifest))
+
+
 def test_a_file_without_a_workload_is_named(tmp_path: Path) -> None:
     """Where a workload is asked for."""
     path = tmp_path / "web.yaml"
@@ -217,7 +224,7 @@ FIELDS = st.sampled_from(sorted({name for fields in SCHEMA.values() for name in 
 
 #: A workload of every kind, as JSON has it.
 OBJECTS = [
-    f'{{"apiVersion": "{version}", "kind": "{kind}", "metadata": {{"name": "web"}}, "spec": {spec}}}'
+    f'{{"apiVersion": "{version}", "kind": "{kind}", "metadata": {{"name": "a"}}, "spec": {spec}}}'
     for kind, version, spec in (
         ("Pod", "v1", '{"containers": [{"name": "web", "image": "web"}]}'),
         ("Deployment", "apps/v1", '{"selector": {"matchLabels": {"a": "b"}}, "template": {}}'),

@@ -313,3 +313,23 @@ async def test_what_healthkit_says_in_a_drain_is_in_the_log(
     said = [record.getMessage() for record in caplog.records]
     assert "SIGTERM" in said
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_what_a_killed_app_says_is_not_heard(caplog: pytest.LogCaptureFixture) -> None:
+    """Frameworks answer a cancelled lifespan with a failed shutdown, and a traceback."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            try:
+                await receive()
+            finally:
+                await send({"type": "lifespan.shutdown.failed", "message": "cancelled"})
+
+    pod = Played(app)
+    await pod.until(1)
+    pod.process.sigkill()
+    await pod.until(2)
+    assert pod.exits == [(1, 137)]
+    assert "cancelled" not in caplog.text
