@@ -194,6 +194,8 @@ class PodLife:
     # The container.
 
     def _admit(self) -> None:
+        if self._ending:
+            return
         self.status.admitted()
         for worker in self._workers.values():
             worker.begin()
