@@ -73,9 +73,10 @@ class PodLife:
         #: Whether the node and the control plane don't hear each other, and when that is noticed.
         self._cut_off = False
         self._lost: Timer | None = None
-        #: The grace period of a deletion, once there is one; whether its stop has begun.
+        #: The grace period of a deletion, once there is one; whether its stop has begun, and ended.
         self._grace: int | None = None
         self._ending = False
+        self._over = False
 
     def __repr__(self) -> str:
         status = self.status
@@ -124,6 +125,7 @@ class PodLife:
             self._lost = None
             self._cut_off = False
             self.status.silence(silent=False)
+            self._take_away()
             self._obey()
 
     def abandon(self) -> None:
@@ -271,7 +273,16 @@ class PodLife:
         """Let go of a pod whose container has ended."""
         now = self._clock.now()
         self._clock.call_at(now + _rules.LAST_STATUS, self._last_status)
-        self._clock.call_at(now + _rules.DELETED, self.status.delete)
+        self._clock.call_at(now + _rules.DELETED, self._let_go)
+
+    def _let_go(self) -> None:
+        self._over = True
+        self._take_away()
+
+    def _take_away(self) -> None:
+        """Have the object deleted, when all has ended and the node can say so."""
+        if self._over and not self._cut_off:
+            self.status.delete()
 
     def _last_status(self) -> None:
         """Say how it ended."""

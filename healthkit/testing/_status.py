@@ -109,7 +109,7 @@ class Status:
 
     def admitted(self) -> None:
         """Be there."""
-        self._tell_phase("Pending")
+        self.renew()
 
     def container_started(self, number: int, process: Process, shown_start: float) -> None:
         """Take note of a new container. Its readiness is unknown, and so not given."""
@@ -118,7 +118,7 @@ class Status:
         self.started = self.started or not self._probes_startup
         self.state = ContainerState("Running")
         self._served = True
-        self._tell_phase("Running")
+        self.phase = "Running"
         self.renew()
 
     def container_ended(self, state: ContainerState) -> None:
@@ -150,7 +150,6 @@ class Status:
         self._silent = silent
         if not silent:
             self._node_lost = False
-            self._tell_phase(self.phase)
             self.renew()
 
     def lose_node(self) -> None:
@@ -160,21 +159,21 @@ class Status:
         what ``kubectl`` shows of such a pod.
         """
         self._node_lost = True
-        self._tell_phase(self.phase)
+        self._tell_phase("Unknown")
         self._tell_ready()
         self._tell_endpoint()
 
     def terminate(self) -> None:
-        """Take note of the deletion."""
+        """Take note of the deletion: the control plane's own, whatever it hears of the node."""
         self.terminating = True
-        self.renew()
+        self._tell_endpoint()
 
     def finish(self, phase: Phase, state: ContainerState) -> None:
         """Take note that no container will run any more: the pod leaves the EndpointSlice."""
         self.running = False
         self.state = state
         self._served = False
-        self._tell_phase(phase)
+        self.phase = phase
         self.renew()
 
     def withdraw(self) -> None:
@@ -190,19 +189,17 @@ class Status:
 
     def renew(self) -> None:
         """Tell what has changed."""
-        if self.deleted:
+        if self.deleted or self._silent:
             return
-        if not self._silent:
-            self._tell_started()
-            self._tell_ready()
+        self._tell_phase(self.phase)
+        self._tell_started()
+        self._tell_ready()
         self._tell_endpoint()
 
     def _tell_phase(self, phase: Phase) -> None:
-        self.phase = phase
-        shown: Phase = "Unknown" if self._node_lost else phase
-        if shown != self._told_phase and not self.deleted:
-            self._told_phase = shown
-            self.emit("phase", value=shown)
+        if phase != self._told_phase:
+            self._told_phase = phase
+            self.emit("phase", value=phase)
 
     @property
     def shown_phase(self) -> Phase:

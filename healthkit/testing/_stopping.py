@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from healthkit.manifests._spec import Exec, HttpGet, Sleep
-from healthkit.testing import _prober, _rules
+from healthkit.testing import _requests, _rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,15 +109,15 @@ class Stopping:
 
     def _ask(self, hook: HttpGet) -> None:
         try:
-            port = _prober.port_of(hook, self._container)
-        except _prober.PortError:
+            port = _requests.port_of(hook, self._container)
+        except _requests.PortError:
             self._hook_failed()
             return
         if not self._process.listens(port):
             self._hook_failed()
             return
         self._emit("prestop_begin")
-        self._process.request(_prober.hook_request(hook, port), None, self._answered)
+        self._process.request(_requests.hook_request(hook, port), None, self._answered)
 
     def _answered(self, answer: Answer) -> None:
         """Take any status as the hook's success; what is not delivered is its failure.
