@@ -403,7 +403,9 @@ def test_what_blocks_the_loop_is_interrupted(where: str) -> None:
 
     who = {"main": "Task-", "task": "'child'", "callback": "callback <Handle .*blocks"}[where]
     before = signal.getsignal(signal.SIGURG)
-    with pytest.raises(StuckError, match=f"{who}.*blocked the event loop for 0.1 s at .* in blocks"):
+    with pytest.raises(
+        StuckError, match=f"{who}.*blocked the event loop for 0.1 s at .* in blocks"
+    ):
         run(main, patience=0.1)
     assert signal.getsignal(signal.SIGURG) == before
 
