@@ -113,13 +113,12 @@ def test_scaling_amid_a_rollout_keeps_the_shares(
 def test_scaling_comes_out_at_what_there_may_be(
     replicas: int, surge: int, room: int, sizes: list[int]
 ) -> None:
-    """To the pod, and each ReplicaSet changes in the one direction, if it does."""
+    """To the pod. (One may shrink while others grow: so do the real ones, where there was room.)"""
     where = plan(replicas, surge)
     spread = _rollout.spread_sizes(where, sum(sizes) + room, sizes)
     most = where.most if replicas else 0
     assert min(spread) >= 0
     assert sum(spread) == most
-    assert len({now > then for now, then in zip(spread, sizes, strict=True) if now != then}) <= 1
 
 
 @pytest.mark.parametrize(
