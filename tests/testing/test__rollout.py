@@ -113,7 +113,7 @@ def test_scaling_amid_a_rollout_keeps_the_shares(
 def test_scaling_comes_out_at_what_there_may_be(
     replicas: int, surge: int, room: int, sizes: list[int]
 ) -> None:
-    """To the pod. (One may shrink while others grow: so do the real ones, where there was room.)"""
+    """To the pod. One may shrink while others grow, as the real ones do where there was room."""
     where = plan(replicas, surge)
     spread = _rollout.spread_sizes(where, sum(sizes) + room, sizes)
     most = where.most if replicas else 0
