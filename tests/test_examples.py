@@ -25,6 +25,7 @@ from examples.pod.play import Judge, conclude
 from examples.pod.probes import ENDPOINTS, Sight
 from examples.pod.stage import Stage
 from healthkit import Health
+from healthkit.testing import run as play
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +158,19 @@ def test_a_wsgi_example_lives_and_ends(
     command = [sys.executable, "-c", LIVE, str(EXAMPLES), name, url]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  # our own interpreter
     assert ran.stdout.splitlines() == said, ran.stdout + ran.stderr
+
+
+def test_a_rollout_is_played(capsys: pytest.CaptureFixture[str]) -> None:
+    """The good version comes, the bad one doesn't, and no request is lost in either."""
+    play(example("15_rollout").main)
+    said = capsys.readouterr().out.splitlines()
+    steps = [line.partition(" s  ")[2] for line in said[::3]]
+    done = 'deployment "shop" successfully rolled out'
+    failed = 'error: deployment "shop" exceeded its progress deadline'
+    assert steps == [done, done, failed, done]
+    assert [line.count(" ready") - line.count("not ready") for line in said[1::3]] == [3] * 4
+    assert all(line.endswith("requests, 0 lost") for line in said[2::3])
+    assert int(said[-1].split()[0]) > 1000
 
 
 def test_fastapi_tells_its_progress() -> None:

@@ -104,8 +104,9 @@ class Controller:
         """Take one step, and tell how things are."""
         self._due = None
         self.observed = True
-        if self._most_before is not None and self.sets:
-            self._spread(self._most_before)
+        active = [one for one in self.sets if one.desired]
+        if self._most_before is not None and active:
+            self._spread(self._most_before, active)
             self._wake()  # the next step is another one
         elif self.plan.rolling is None:
             self._recreate()
@@ -163,15 +164,14 @@ class Controller:
         if not any(one.ending or one.replicas for one in others):
             _resize([self._made()], [self.plan.replicas])
 
-    def _spread(self, most_before: int) -> None:
+    def _spread(self, most_before: int, active: list[ReplicaSet]) -> None:
         """Follow a change of the replicas (sync.go, scale): amid a rollout, by shares."""
-        newest, old = self._newest(), self._old()
-        active = [one for one in self.sets if one.desired]
-        if len(active) <= 1:
-            _resize(active or [newest or self.sets[-1]], [self.plan.replicas])
+        newest = self._newest()
+        if len(active) == 1:
+            _resize(active, [self.plan.replicas])
         elif newest is not None and self._is_saturated(newest):
-            _resize(old, [0] * len(old))
-        elif self.plan.rolling is not None:
+            _resize(active, [one.desired if one is newest else 0 for one in active])
+        else:
             sizes = [one.desired for one in active]
             _resize(active, _rollout.spread_sizes(self.plan, most_before, sizes))
 

@@ -121,11 +121,13 @@ def spread_sizes(plan: Plan, most_before: int, sizes: Sequence[int]) -> list[int
 
     Args:
         plan: with the new number of replicas.
-        most_before: how many pods there might be before.
+        most_before: how many pods there might be before; that many or fewer there are.
         sizes: those that have any, the oldest first.
     """
     most = plan.most if plan.replicas else 0
     change = most - sum(sizes)
+    if change == 0:
+        return list(sizes)
     newer = 1 if change > 0 else -1  # of two of one size the newer one grows, the older one shrinks
     order = sorted(range(len(sizes)), key=lambda index: (-sizes[index], -newer * index))
     spread, left = list(sizes), change

@@ -198,6 +198,7 @@ def test_scaling_a_recreation_waits_for_it() -> None:
     assert cluster.tags() == []
     cluster.rolled_out()
     assert cluster.tags() == ["shop:2"] * 5
+    assert len(cluster.kubelet.pods) == 3 + 5
 
 
 def test_its_state_is_to_be_read() -> None:

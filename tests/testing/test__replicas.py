@@ -172,6 +172,10 @@ def test_a_pod_that_has_ended_by_itself_is_replaced() -> None:
     those.scale(1, 60)
     assert [pod.phase for pod in those.made] == ["Succeeded", "Running"]
     assert (those.replicas.replicas, those.replicas.ending) == (1, 0)
+    those.made[0].delete_now()
+    those.clock.run_until(120.0)
+    assert those.made[0].deleted
+    assert those.replicas.pods == those.made[1:]
 
 
 def test_a_container_that_crashes_is_started_again_in_its_pod() -> None:

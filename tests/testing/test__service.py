@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -10,9 +11,15 @@ from healthkit.manifests._spec import Container, PodSpec, Sleep
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Reply, Says
 from healthkit.testing._played import Pod
+from healthkit.testing._process import Answer
 from healthkit.testing._service import Service, Traffic
 from healthkit.testing._status import Endpoint
 from tests.testing.deployments import BARE, CLOSES, DRAINS, Cluster, workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from healthkit.testing._process import Process, Request
 
 READY = Endpoint(ready=True, serving=True, terminating=False)
 ENDING = Endpoint(ready=False, serving=True, terminating=True)
@@ -140,6 +147,49 @@ def test_a_kept_connection_ends_when_the_server_says_so(header: str) -> None:
     clock.run_until(6.5)
     assert [pod.requests for pod in made] == [2, 2]
     assert (service.kept.sent, service.kept.stale) == (4, 0)
+
+
+class Closing:
+    """A process that closes each connection behind its answer, and says so to nobody."""
+
+    def request(
+        self, request: Request, timeout: float | None, answered: Callable[[Answer], object]
+    ) -> None:
+        """Answer, and close."""
+        del request, timeout
+        answered(Answer(200, closes=True))
+
+    def listens(self, port: int) -> bool:
+        """Go on to listen."""
+        return bool(port)
+
+
+class ClosingPod:
+    """A pod of it."""
+
+    port = 8000
+    process = cast("Process", Closing())
+    requests = 0
+
+    def sent(self) -> None:
+        """Count."""
+        self.requests += 1
+
+    def answered(self, answer: Answer) -> None:
+        """Take note."""
+
+
+def test_a_kept_connection_ends_with_its_server() -> None:
+    """One that closes it behind an answer has closed it, whatever its headers say."""
+    clock = Schedule()
+    service = Service(clock, propagation=0.0)
+    made = [ClosingPod(), ClosingPod()]
+    for pod in made:
+        service.changed(pod, READY)
+    service.begin(ONE_KEPT)
+    clock.run_until(3.5)
+    assert [pod.requests for pod in made] == [2, 2]
+    assert service.kept.stale == 0
 
 
 def test_a_connection_that_was_closed_meanwhile_loses_nothing() -> None:
