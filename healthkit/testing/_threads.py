@@ -76,7 +76,7 @@ class Threads:
 
     def _at_work(self) -> set[tuple[int, int | None]]:
         """Return who doesn't wait now, by two looks as `hold` takes them."""
-        seen: dict[tuple[int, int | None], _Seen] = {}
+        seen = self._seen
         found: set[tuple[int, int | None]] = set()
         for pause in (PAUSE, 0):
             found = {

@@ -139,6 +139,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finally:
             self._main = None
 
+    async def shutdown_default_executor(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109  # asyncio's, since Python 3.12
+    ) -> None:
+        """Wait for the executor's threads. They work in real time, so no `timeout` of the loop's.
+
+        asyncio's own, 300 s, would be over at once.
+        """
+        del timeout
+        await super().shutdown_default_executor()
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Report what a callback has raised; but not the failure, which is raised anyway."""
         if self._failure is None or context.get("exception") is not self._failure:

@@ -90,6 +90,16 @@ has_xdist = pytest.mark.skipif(
 )
 
 
+#: A test with a loop of its own choice.
+CHOOSES = """
+import pytest
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_it(kubelet, anyio_backend):
+    pass
+"""
+
+
 def play(where: Path, tests: str, *options: str, conftest: str = "") -> str:
     """Run tests in a directory of their own, with these plugins only; return what is printed."""
     (where / "conftest.py").write_text(CONFTEST + conftest)
@@ -212,9 +222,7 @@ async def test_passes(kubelet):
         ("def test_it(kubelet): pass", ["anyio.pytest_plugin"], "is no coroutine function"),
         ("async def test_it(kubelet): pass", ["no:anyio"], "finds anyio's plugin off"),
         (
-            "import pytest\n"
-            "@pytest.mark.parametrize('anyio_backend', ['asyncio'])\n"
-            "async def test_it(kubelet): pass",
+            CHOOSES,
             ["anyio.pytest_plugin"],
             "expected the test's own loop in virtual time",
         ),
