@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, cast
 
 from healthkit import _validate
 from healthkit.errors import ConfigError
+from healthkit.testing._loop_signals import PodSignalLoop
 from healthkit.testing._selector import Moment, Selector
 from healthkit.testing._stuck import (
     StuckError,
@@ -64,7 +65,7 @@ SPANS: Final = 10
 SLOW_TURNS: Final = 1_000
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(PodSignalLoop):
     """An event loop whose clock starts at 0.0 and jumps to the next deadline.
 
     Callbacks for the same moment are called in the order in which they were asked for.
