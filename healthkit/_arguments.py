@@ -36,10 +36,17 @@ class Options:
     values: Mapping[str, str]
     #: Those that have none.
     flags: frozenset[str] = frozenset()
+    #: What a single word without an option is, if there may be one: ``MANIFEST``.
+    operand: str | None = None
 
     def __str__(self) -> str:
         """Say what is expected, for an error."""
-        named = [*(f"{name} {kind}" for name, kind in self.values.items()), *sorted(self.flags)]
+        operand = [] if self.operand is None else [self.operand]
+        named = [
+            *operand,
+            *(f"{name} {kind}" for name, kind in self.values.items()),
+            *sorted(self.flags),
+        ]
         return ", ".join([*named, "--help"])
 
 
@@ -51,6 +58,8 @@ class Found:
     flags: frozenset[str]
     #: Somebody asks what the command is for; whatever else there is has not been read.
     help: bool = False
+    #: The word without an option.
+    operand: str | None = None
     #: What follows ``--``.
     rest: tuple[str, ...] = ()
 
@@ -62,6 +71,7 @@ def parse(arguments: Sequence[str], options: Options) -> Found:
         ConfigError: there is something else than these options, or a value too few or too many.
     """
     values, flags = dict[str, str](), set[str]()
+    operand: str | None = None
     left = list(arguments)
     while left and left[0] != "--":
         name, equals, value = left.pop(0).partition("=")
@@ -71,10 +81,12 @@ def parse(arguments: Sequence[str], options: Options) -> Found:
             values[name] = value if equals else _next(left, name, options)
         elif name in options.flags and not equals:
             flags.add(name)
+        elif options.operand and operand is None and not name.startswith("-"):
+            operand = f"{name}{equals}{value}"
         else:
             found = _validate.shown(f"{name}{equals}{value}")
             raise ConfigError(f"found {found}, expected {options}")
-    return Found(values, frozenset(flags), rest=tuple(left[1:]))
+    return Found(values, frozenset(flags), operand=operand, rest=tuple(left[1:]))
 
 
 def _next(left: list[str], name: str, options: Options) -> str:

@@ -26,7 +26,7 @@ from healthkit._log import logger
 from healthkit._loop import Loop
 from healthkit._model import Component, Kind, Pause, Phase, Report, WorkState
 from healthkit._registry import LIFESPAN, Registry
-from healthkit._signals import GATE, Keeper
+from healthkit._signals import GATE, Keeper, current_gate
 from healthkit._streams import reconnects
 from healthkit.errors import ConfigError
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from healthkit._loop import Spawned
     from healthkit._pod import Pod
     from healthkit._settings import Settings
+    from healthkit._signals import Gate
     from healthkit._workers import Workers
 
 #: Seconds between two looks at the gate: the first, and what they double to.
@@ -88,6 +89,8 @@ class Life:
         #: The app's own start-up.
         self._app = WorkState.PENDING
         self._keeper = Keeper(self._terminated, self._wake)
+        #: Where it is kept closed, from `guard` on.
+        self._gate = GATE
         self._ending: Spawned | None = None
         #: Whether SIGTERM has come. The task does not tell: an eager one runs before it is known.
         self._by_signal = False
@@ -259,10 +262,11 @@ class Life:
 
         To be called in the main thread, on the loop if that is there.
         """
-        refusal = GATE.close(self._keeper, None if self._loop is None else self._loop.ends_by)
+        self._gate = current_gate()
+        refusal = self._gate.close(self._keeper, None if self._loop is None else self._loop.ends_by)
         if refusal is None:
             if self._loop is not None and self._loop.is_mine() and self._renewing is None:
-                self._renewing = self._loop.spawn(_renew_gate(), "gate")
+                self._renewing = self._loop.spawn(_renew(self._gate), "gate")
             return
         # With a state directory there may be somebody in front: `healthkit run`, or a hook.
         alone = self._settings.drain_delay > 0 and self._settings.state_dir is None
@@ -425,7 +429,7 @@ class Life:
     def _settled(self, ending: Spawned) -> None:
         """Give the server its SIGTERM, unless the drain was taken over by the shutdown."""
         if not ending.cancelled():
-            GATE.finished(self._keeper)
+            self._gate.finished(self._keeper)
 
     async def _settle(self) -> None:
         """Serve on until the delay is over, then let the work in flight end."""
@@ -497,7 +501,7 @@ class Life:
 
     def end(self) -> None:
         """Put back and let go of what the life has. Idempotent, never blocks."""
-        GATE.leave(self._keeper)
+        self._gate.leave(self._keeper)
         self.duties.cancel()
         self._advance(Event.STOPPED)
         if self._workers is not None:
@@ -539,13 +543,13 @@ class Life:
         return Detour.WATCH if self._watches else None
 
 
-async def _renew_gate() -> None:
+async def _renew(gate: Gate) -> None:
     """Look after the gate: a server may put its own things back when its start-up is over."""
     pause = RENEW_AFTER
     while True:
         await anyio.sleep(pause)
-        GATE.renew()
-        pause = min(2 * pause, RENEW_EVERY_LOOPS if GATE.is_before_a_loop else RENEW_EVERY)
+        gate.renew()
+        pause = min(2 * pause, RENEW_EVERY_LOOPS if gate.is_before_a_loop else RENEW_EVERY)
 
 
 def _nothing() -> None:

@@ -11,7 +11,8 @@ The server's handler is remembered and put back: nothing of the server is patche
 
 There is one gate per process, and it may have several keepers: an app and one that is mounted in
 it, each with a drain of its own. The first SIGTERM begins all drains at once, and the gate opens
-when the last one is over.
+when the last one is over. (Where a simulator plays several pods in one process, there is one per
+pod: one per table of signal handlers, see `_signal_table`.)
 
 Servers handle the signal in three ways:
 
@@ -31,17 +32,16 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import time
 from typing import TYPE_CHECKING, Final, Literal
 
+from healthkit._signal_table import CURRENT, REAL
 from healthkit._wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    #: A signal handler, as `signal.getsignal` returns it.
-    _Server = Callable[[int, FrameType | None], object] | int | None
+    from healthkit._signal_table import Handler, SignalTable
 
 #: Signals this close to the first are one, in seconds: a shell, a supervisor or a container runtime
 #: that signals the process group delivers two within milliseconds.
@@ -82,13 +82,15 @@ class Keeper:
 class Gate:
     """Holds SIGTERM back from the server. To be closed in the main thread; opened in any."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] | None = None, table: SignalTable = REAL) -> None:
         """Make a gate that is open.
 
         Args:
-            now: a monotonic clock, in seconds.
+            now: a monotonic clock, in seconds; None is the table's.
+            table: where it is installed.
         """
-        self.now = now
+        self.now = now or table.now
+        self._table = table
         self._keepers: tuple[Keeper, ...] = ()
         #: Our handler, where it is installed, and the one that it stands before.
         self._handler: _Handler | None = None
@@ -132,7 +134,7 @@ class Gate:
         """Close it again, if the server has put its own things back since. In the main thread."""
         if not self.closed or self._handler is None:
             return
-        found = signal.getsignal(signal.SIGTERM)
+        found = self._table.getsignal(signal.SIGTERM)
         try:
             if callable(found) and _is_of_a_loop(found):
                 self._take_place(found, signal.SIGTERM)
@@ -174,11 +176,9 @@ class Gate:
         in_main_thread = self._open()
         self._first = None
         if held and in_main_thread:
-            signal.raise_signal(number)
+            self._table.raise_signal(number)
         elif held:
-            # The kernel prefers the main thread (Linux kernel/signal.c, complete_signal), which may
-            # wait in a system call.
-            os.kill(os.getpid(), signal.SIGTERM)
+            self._table.send_signal(signal.SIGTERM)
 
     @property
     def closed(self) -> bool:
@@ -217,13 +217,13 @@ class Gate:
 
     def _install(self, instead: signal.Signals | None) -> Refusal | None:
         """Stand before whoever handles the signal, unless that is done; return why not, if so."""
-        server: _Server = signal.getsignal(signal.SIGTERM)
+        server = self._table.getsignal(signal.SIGTERM)
         if self._wakeup is not None or (server is self._handler and len(self._keepers) > 1):
             return None
         while isinstance(server, _Handler):  # of an earlier closing, opened in another thread
             server = server.server
         if not callable(server):
-            ends = instead is not None and callable(signal.getsignal(instead))
+            ends = instead is not None and callable(self._table.getsignal(instead))
             if not ends or server is not signal.SIG_DFL:
                 return "nobody handles SIGTERM here"
         try:
@@ -233,14 +233,14 @@ class Gate:
         except ValueError:
             return "not in the main thread"
         except (OSError, RuntimeError):
-            signal.signal(signal.SIGTERM, server)
+            self._table.signal(signal.SIGTERM, server)
             return "no descriptor or no thread is left"
         _hook_into_fork()
         return None
 
-    def _take_place(self, server: _Server, number: signal.Signals | None) -> None:
-        handler = _Handler(self, server, number or signal.SIGTERM)
-        signal.signal(signal.SIGTERM, handler)
+    def _take_place(self, server: Handler, number: signal.Signals | None) -> None:
+        handler = _Handler(self, self._table, server, number or signal.SIGTERM)
+        self._table.signal(signal.SIGTERM, handler)
         self._handler = handler
 
     def _wake(self) -> None:
@@ -257,12 +257,12 @@ class Gate:
         try:
             if wakeup is not None:
                 wakeup.remove()
-            handler = signal.getsignal(signal.SIGTERM)
+            handler = self._table.getsignal(signal.SIGTERM)
             if isinstance(handler, _Handler) and handler is self._handler:
-                signal.signal(signal.SIGTERM, handler.server)
+                self._table.signal(signal.SIGTERM, handler.server)
                 if _is_of_a_loop(handler.server):
                     # As the loop had it (CPython Lib/asyncio/unix_events.py, add_signal_handler).
-                    signal.siginterrupt(signal.SIGTERM, False)  # noqa: FBT003  # its own
+                    self._table.siginterrupt(signal.SIGTERM, False)  # noqa: FBT003  # its own
         except ValueError:
             return False
         return True
@@ -278,8 +278,11 @@ class _Handler:
     Each closing has its own: somebody may have chained to an earlier one, and calls it still.
     """
 
-    def __init__(self, gate: Gate, server: _Server, number: signal.Signals) -> None:
+    def __init__(
+        self, gate: Gate, table: SignalTable, server: Handler, number: signal.Signals
+    ) -> None:
         self._gate = gate
+        self._table = table
         self.server = server
         #: What the server is given when the gate opens.
         self.signal = number
@@ -291,11 +294,20 @@ class _Handler:
         elif callable(self.server):
             self.server(signum, frame)
         else:
-            signal.raise_signal(self.signal)
+            self._table.raise_signal(self.signal)
 
 
 #: The process's own.
 GATE: Final = Gate()
+REAL.gate = GATE
+
+
+def current_gate() -> Gate:
+    """Return the gate of the present table of signal handlers: the process's, or a played pod's."""
+    table = CURRENT.get()
+    if not isinstance(table.gate, Gate):
+        table.gate = Gate(table=table)
+    return table.gate
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The command line: ``healthkit probe|drain|run|status``.
+"""The command line: ``healthkit probe|drain|run|status|simulate``.
 
 It finds the command and imports what that one needs, nothing else: a probe is a new process each
 time and pays for each import, and `run` must be there before its signals are. So this module
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 _DISTRIBUTION: "Final" = "healthkit-asgi"
 
-COMMANDS: "Final" = ("probe", "drain", "run", "status")
+COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate")
 
-_USAGE: "Final" = "usage: healthkit probe|drain|run|status ...\n"
+_USAGE: "Final" = "usage: healthkit probe|drain|run|status|simulate ...\n"
 
 HELP: "Final" = f"""\
 {_USAGE}
-  probe   ask one question, and exit 0 or 1: an exec probe
-  drain   drain all workers of this pod and wait for it: a preStop exec hook
-  run     run a server, and drain it at SIGTERM
-  status  show the workers of this pod
+  probe     ask one question, and exit 0 or 1: an exec probe
+  drain     drain all workers of this pod and wait for it: a preStop exec hook
+  run       run a server, and drain it at SIGTERM
+  status    show the workers of this pod
+  simulate  play the life of a pod of a manifest, in virtual time
 
 Each command has its own --help. `healthkit --version` says which healthkit this is.
 """
@@ -66,6 +67,10 @@ def _dispatch(arguments: list[str]) -> int:
         from healthkit._status import main as status  # noqa: PLC0415  # as above
 
         return status(rest, _environ())
+    if command == "simulate":
+        from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
+
+        return simulate(rest)
     return _without_command(command)
 
 

@@ -43,6 +43,7 @@ def stand_in(monkeypatch: Patch, module: str, main: Callable[..., int]) -> None:
         ("drain", "_drain_command", True),
         ("run", "_run", True),
         ("status", "_status", True),
+        ("simulate", "_simulate", False),
     ],
 )
 def test_each_command_has_its_module(
@@ -69,7 +70,7 @@ def test_a_wrong_word_is_one_line(monkeypatch: Patch, capsys: Lines) -> None:
     assert call(monkeypatch, "--stat\nus") == 2
     assert call(monkeypatch, "-") == 2
     out, err = capsys.readouterr()
-    expected = "expected one of probe, drain, run, status, --help"
+    expected = "expected one of probe, drain, run, status, simulate, --help"
     assert out == ""
     assert err.splitlines() == [
         f"healthkit: found 'drian' (the nearest is drain), {expected}",
@@ -81,7 +82,7 @@ def test_a_wrong_word_is_one_line(monkeypatch: Patch, capsys: Lines) -> None:
 def test_no_word_is_a_wrong_call(monkeypatch: Patch, capsys: Lines) -> None:
     """Usage goes to stderr, in one line."""
     assert call(monkeypatch) == 2
-    assert capsys.readouterr() == ("", "usage: healthkit probe|drain|run|status ...\n")
+    assert capsys.readouterr() == ("", "usage: healthkit probe|drain|run|status|simulate ...\n")
 
 
 @pytest.mark.parametrize("word", ["-h", "--help"])

@@ -103,13 +103,17 @@ class Container:
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
-    #: Variables with a plain value; those from elsewhere (a Secret, a field) are not here.
+    #: Variables with a plain value, ``$(OTHER)`` in it as it is written; those from elsewhere (a
+    #: Secret, a field) are not here.
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     startup: Probe | None = None
     liveness: Probe | None = None
     readiness: Probe | None = None
     post_start: Hook | None = None
     pre_stop: Hook | None = None
+    #: Its own, in place of the pod's; None is the pod's. An init container with Always is a
+    #: sidecar: it is started before the others, and goes on to run.
+    restart_policy: RestartPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +129,16 @@ class PodSpec:
     restart_policy: RestartPolicy = "Always"
     #: The condition types of the readiness gates.
     readiness_gates: tuple[str, ...] = ()
+    #: What is started before `containers`, one after the other.
+    init_containers: tuple[Container, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RollingUpdate:
-    """How a Deployment replaces its pods, with percentages resolved for its replicas."""
+    """How pods are replaced, with percentages resolved for the replicas.
+
+    A StatefulSet has no surge; a DaemonSet's numbers are those of one node.
+    """
 
     #: How many pods more than `replicas` there may be.
     max_surge: int = 1
@@ -147,9 +156,14 @@ class Workload:
     namespace: str = "default"
     #: 1 for a Pod, a DaemonSet (one node) and a Job (its parallelism may say more).
     replicas: int = 1
-    #: None: Recreate, or nothing that is rolled out.
+    #: None: Recreate, OnDelete, or nothing that is rolled out.
     rolling_update: RollingUpdate | None = None
     min_ready_seconds: int = 0
+    #: A Deployment's.
     progress_deadline_seconds: int = 600
+    #: A Job's: how often its pods may fail.
+    backoff_limit: int = 6
+    #: Whether a StatefulSet starts and ends its pods all at once (podManagementPolicy Parallel).
+    parallel: bool = False
     #: Where it stands: ``deploy.yaml:12``. For messages.
     source: str = ""

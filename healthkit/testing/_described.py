@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from healthkit.testing._process import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from healthkit.testing._clock import Clock, Timer
     from healthkit.testing._process import Process, Request
@@ -64,6 +64,8 @@ class Life:
     listens_at: float = 2.0
     #: In any order; what began last counts. Other paths are answered 200.
     says: tuple[Says, ...] = ()
+    #: What is said from SIGTERM on, in seconds from it, if SIGTERM is heeded. Counts before `says`.
+    says_draining: tuple[Says, ...] = ()
     #: Seconds from SIGTERM to the exit, with code 0. None: it ignores SIGTERM.
     exits_after_sigterm: float | None = 0.1
     #: Seconds from SIGTERM to the closing of the port.
@@ -106,6 +108,12 @@ class Described:
         else:
             self._now[path] = Reply(reply) if isinstance(reply, int) else reply
 
+    def twin(self) -> Described:
+        """Return one for another pod: its lives begin anew, and `answer` holds for both."""
+        twin = Described(*self._lives)
+        twin._now = self._now
+        return twin
+
     def start(self, clock: Clock, exited: Callable[[int], object]) -> Process:
         """Start one more process of it."""
         life = self._lives[min(self._starts, len(self._lives) - 1)]
@@ -131,6 +139,8 @@ class _DescribedProcess:
         self._began = clock.now()
         self._says = sorted(life.says, key=lambda says: says.since)
         self._closes_at: float | None = None
+        self._says_draining: list[Says] = []
+        self._told_at = 0.0
         self._over = False
         self._ending = False
         #: What is under way: its timer, and who is told when the process dies.
@@ -188,6 +198,8 @@ class _DescribedProcess:
         if self._ending or life.exits_after_sigterm is None or now < self._began + handles:
             return
         self._ending = True
+        self._told_at = now
+        self._says_draining = sorted(life.says_draining, key=lambda says: says.since)
         self._closes_at = now + life.closes_after_sigterm
         if self._exit is not None:
             self._exit.cancel()
@@ -213,12 +225,9 @@ class _DescribedProcess:
         bare = path.partition("?")[0]
         if bare in self._now:
             return self._now[bare]
-        now = self._clock.now() - self._began
-        found = _FINE
-        for says in self._says:
-            if says.path in {path, bare} and says.since <= now:
-                found = says.reply
-        return found
+        now = self._clock.now()
+        says = _said(self._says, {path, bare}, now - self._began) or _FINE
+        return _said(self._says_draining, {path, bare}, now - self._told_at) or says
 
     def _pend(self, after: float, due: Callable[[], object], cut_off: Callable[[], object]) -> None:
         """Have `due` called later, or `cut_off` when the process dies before that."""
@@ -238,6 +247,15 @@ _FINE_ANSWER: Final = Answer(200, body=b"ok")
 
 #: Seconds: longer than anything is played.
 _NEVER: Final = 1e9
+
+
+def _said(script: Iterable[Says], paths: set[str], now: float) -> Reply | None:
+    """Return what a script has last begun to say of a path; None: nothing."""
+    found = None
+    for says in script:
+        if says.path in paths and says.since <= now:
+            found = says.reply
+    return found
 
 
 def _outcome(reply: Reply, timeout: float | None, overhead: float) -> tuple[float, Answer]:

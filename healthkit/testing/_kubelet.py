@@ -8,37 +8,30 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from healthkit import manifests
+from healthkit import _validate
 from healthkit.errors import ConfigError
-from healthkit.manifests._spec import Exec, HttpGet, PodSpec, TcpSocket, Workload
-from healthkit.testing._asgi import AsgiApp
+from healthkit.testing import _given
 from healthkit.testing._clock import Schedule
-from healthkit.testing._described import Described
+from healthkit.testing._deployment import MOST, Deployment
 from healthkit.testing._played import Pod
 from healthkit.testing._service import PROPAGATION, Service, Traffic
+from healthkit.testing._template import Image
 from healthkit.testing._virtual import LoopClock, VirtualLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
-    from healthkit.manifests._spec import Container
+    from healthkit.manifests._spec import PodSpec, Workload
     from healthkit.testing._clock import Clock
+    from healthkit.testing._commands import Commands
     from healthkit.testing._process import App
-
-    #: Plays a command in a container, and returns its exit code.
-    Commands = Callable[[tuple[str, ...]], int | Awaitable[int]]
-
-    #: What can be run: an ASGI application, or a description of one; None is no image at all.
-    Runnable = Callable[..., object] | Described | None
+    from healthkit.testing._template import Deployable, Runnable
 
 #: How often `until` looks, in seconds of virtual time.
 _LOOKS: Final = 0.05
-
-#: The port of a container that names none, neither itself nor in a probe.
-_PORT: Final = 8000
 
 _TRAFFIC: Final = Traffic()
 
@@ -61,11 +54,12 @@ class Kubelet:
         self.pods: list[Pod] = []
         self._propagation = propagation
         self._services: list[Service] = []
+        self._deployments: list[Deployment] = []
 
     def __repr__(self) -> str:
         return f"<Kubelet at {self.clock.now():g} s, {len(self.pods)} pods>"
 
-    async def run(
+    async def run(  # noqa: PLR0913  # each is a fact of the pod that a manifest may leave open
         self,
         app: Runnable,
         manifest: str | Path | PodSpec | Workload,
@@ -96,16 +90,74 @@ class Kubelet:
         Raises:
             ConfigError: the manifest is wrong, or can't be played.
         """
-        spec = _chosen(_template(manifest, workload), container)
+        spec = _given.chosen(_given.template(manifest, workload), container)
         played = spec.containers[0]
-        number = _port(played) if port is None else port
-        runs = _as_app(app, played, number, commands)
-        service = Service(self.clock, propagation=self._propagation, falls_back=False)
-        service.begin(traffic)
-        self._services.append(service)
+        number = _given.port(played) if port is None else port
+        runs = _given.as_app(app, played, number, commands)
+        service = self._service(traffic, falls_back=False)
         pod = Pod(spec, runs, self.clock, port=number, services=(service,))
         self.pods.append(pod)
         return pod
+
+    async def deploy(  # noqa: PLR0913  # each is the user's to say, by name
+        self,
+        app: Deployable,
+        manifest: str | Path | Workload,
+        *,
+        factory: bool = False,
+        replicas: int | None = None,
+        workload: str | None = None,
+        container: str | None = None,
+        port: int | None = None,
+        traffic: Traffic | None = _TRAFFIC,
+        commands: Commands | None = None,
+    ) -> Deployment:
+        """Create a Deployment with a Service in front of it, and return at once.
+
+        Args:
+            app: a `Described` app, which each pod has for itself, though what `Described.answer`
+                says holds for all of them; None for an image that is missing; an ASGI application
+                for a Deployment of one replica; or a function that makes one of these.
+            manifest: a file with a Deployment, or what `healthkit.manifests` has read of it.
+            factory: whether `app` is such a function. It is called for each pod, so that they
+                share no state. It should make the app, and not import one that is there already.
+            replicas: in place of the manifest's. `maxSurge` and `maxUnavailable` stay.
+            workload: which one, if the file has several.
+            container: which of the pod's, if it has several: the one that the app is.
+            port: as in `run`.
+            traffic: the Service's clients; None for no request but the probes.
+            commands: as in `run`.
+
+        Raises:
+            ConfigError: the manifest is wrong or has no Deployment, or the app can't be run.
+        """
+        made = _given.deployment(manifest, workload)
+        spec = _given.chosen(made.template, container)
+        count = made.replicas if replicas is None else replicas
+        _validate.whole("replicas", count, least=0, most=MOST)
+        number = _given.port(spec.containers[0]) if port is None else port
+
+        def build(runnable: Runnable) -> App | None:
+            return _given.as_app(runnable, spec.containers[0], number, commands)
+
+        image = Image(app, build, factory=factory)
+        deployment = Deployment(
+            replace(made, template=spec, replicas=count),
+            image,
+            self.clock,
+            self._service(traffic, falls_back=True),
+            port=number,
+            build=build,
+            admit=self.pods.append,
+        )
+        self._deployments.append(deployment)
+        return deployment
+
+    def _service(self, traffic: Traffic | None, *, falls_back: bool) -> Service:
+        service = Service(self.clock, propagation=self._propagation, falls_back=falls_back)
+        service.begin(traffic)
+        self._services.append(service)
+        return service
 
     async def advance(self, seconds: float) -> None:
         """Let time pass, and everything happen that is due in it.
@@ -143,6 +195,8 @@ class Kubelet:
 
     async def close(self) -> None:
         """End all clients and all processes. Nothing is left on the event loop."""
+        for deployment in self._deployments:
+            deployment.stop()
         for service in self._services:
             service.close()
         for pod in self.pods:
@@ -162,65 +216,6 @@ def _running() -> Clock:
         f"Kubelet: found {found}, expected one in virtual time: use the fixture `kubelet`"
         " or healthkit.testing.run(main)"
     )
-
-
-def _template(manifest: str | Path | PodSpec | Workload, workload: str | None) -> PodSpec:
-    if isinstance(manifest, PodSpec):
-        return manifest
-    if isinstance(manifest, Workload):
-        return manifest.template
-    return manifests.workload(manifest, workload).template
-
-
-def _chosen(spec: PodSpec, name: str | None) -> PodSpec:
-    """Return the pod with the container first that is played.
-
-    Raises:
-        ConfigError: there is none of that name, or one has to be named.
-    """
-    names = [container.name for container in spec.containers]
-    if name is None and len(names) == 1:
-        return spec
-    if name not in names:
-        found = "no container named" if name is None else f"container={name!r}"
-        raise ConfigError(f"{found}: expected one of {', '.join(names)}")
-    first = spec.containers[names.index(name)]
-    others = [container for container in spec.containers if container is not first]
-    return replace(spec, containers=(first, *others))
-
-
-def _port(container: Container) -> int:
-    """Return where a container's app listens."""
-    if container.ports:
-        return container.ports[0].number
-    probes = (container.readiness, container.startup, container.liveness)
-    handlers = [probe.handler for probe in probes if probe is not None]
-    numbers = [one.port for one in handlers if isinstance(one, HttpGet | TcpSocket)]
-    return next((number for number in numbers if isinstance(number, int)), _PORT)
-
-
-def _as_app(
-    app: Runnable, container: Container, port: int, commands: Commands | None
-) -> App | None:
-    """Return what stands in the image.
-
-    Raises:
-        ConfigError: it is nothing that can be run, or has commands that nobody plays.
-    """
-    if app is None or isinstance(app, Described):
-        return app
-    if not callable(app):
-        raise ConfigError(f"app={app!r}: expected an ASGI application, a Described one, or None")
-    made = AsgiApp(app, name=container.name, ports=frozenset({port}), commands=commands)
-    for command in _commands(container):
-        made.check(command)
-    return cast("App", made)
-
-
-def _commands(container: Container) -> list[tuple[str, ...]]:
-    probes = (container.startup, container.liveness, container.readiness)
-    actions = [probe.handler for probe in probes if probe is not None]
-    return [one.command for one in (*actions, container.pre_stop) if isinstance(one, Exec)]
 
 
 def _name(condition: Callable[[], object]) -> str:

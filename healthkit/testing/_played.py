@@ -1,10 +1,11 @@
-"""A pod as a test sees it: its state in Kubernetes' words, its requests, and what was seen of it."""
+"""A pod as a test sees it: its state in Kubernetes' words, its requests, what was seen of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from healthkit.testing._pod import PodLife
+from healthkit.testing._service import SERVER_ERROR
 from healthkit.testing._timeline import Timeline
 
 if TYPE_CHECKING:
@@ -18,13 +19,11 @@ if TYPE_CHECKING:
     from healthkit.testing._service import Service
     from healthkit.testing._status import ContainerState, Endpoint, Phase
 
-_SERVER_ERROR: Final = 500
-
 
 class Pod:
     """One pod that is played. Made by `Kubelet.run`, and by a `Deployment`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a pod is made of, by name
         self,
         spec: PodSpec,
         app: App | None,
@@ -50,6 +49,7 @@ class Pod:
         self._clock = clock
         self._services = services
         self._watchers: list[Callable[[Event], object]] = []
+        self._deletions: list[Callable[[], object]] = []
         self._abandoned = False
         #: Requests that Services have sent here, and those that got no whole answer.
         self.requests = 0
@@ -139,7 +139,11 @@ class Pod:
 
     def delete_now(self, grace_period_seconds: int | None = None) -> None:
         """Delete it, for callers that are no coroutine."""
+        first = not self.terminating
         self._life.delete(grace_period_seconds)
+        if first:
+            for told in self._deletions:
+                told()
 
     def set_condition(self, kind: str, status: str | bool) -> None:  # noqa: FBT001  # True, False
         """Patch a condition, as a readiness gate's controller does: True, False or Unknown."""
@@ -156,6 +160,10 @@ class Pod:
     def watch(self, told: Callable[[Event], object]) -> None:
         """Have `told` called with each event from now on."""
         self._watchers.append(told)
+
+    def watch_deletion(self, told: Callable[[], object]) -> None:
+        """Have `told` called when it is deleted: of a pod without endpoint no event says so."""
+        self._deletions.append(told)
 
     def abandon(self) -> None:
         """End its process, and play on no more of it. Nothing is told of that."""
@@ -182,7 +190,7 @@ class Pod:
         if answer.error is not None:
             self.lost_requests += 1
             self._life.status.emit("request", why=answer.error)
-        elif (answer.status or 0) >= _SERVER_ERROR:
+        elif (answer.status or 0) >= SERVER_ERROR:
             self.failed_requests += 1
 
     def _sample(self) -> None:

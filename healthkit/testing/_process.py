@@ -34,6 +34,9 @@ class Request:
     client: str = "10.0.0.1"
     #: Whether the connection goes on to be used.
     keep_alive: bool = False
+    #: Bytes of the body after which the client has read enough and goes; None: it reads all. The
+    #: kubelet reads 10 KiB, and is content with them (kubelet 1.36 pkg/probe/http/http.go).
+    body_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

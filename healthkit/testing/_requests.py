@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from healthkit.testing._process import Request
+from healthkit.testing._verdict import READ
 
 if TYPE_CHECKING:
     from healthkit.manifests._spec import Container, HttpGet, TcpSocket
@@ -69,7 +70,7 @@ def hook_request(handler: HttpGet, port: int) -> Request:
 def _request(handler: HttpGet, port: int, headers: tuple[tuple[str, str], ...]) -> Request:
     path, query = urlsplit(handler.path)[2:4]
     path = urlunsplit(("", "", path if path.startswith("/") else f"/{path}", query, ""))
-    return Request(path, port, headers=headers, client=NODE)
+    return Request(path, port, headers=headers, client=NODE, body_limit=READ)
 
 
 def _headers(handler: HttpGet, port: int, agent: str) -> tuple[tuple[str, str], ...]:
@@ -124,4 +125,5 @@ def redirected(request: Request, answer: Answer, url: str) -> Request | None:
         scheme="https" if secure else "http",
         headers=(*headers, ("Referer", url)),
         client=request.client,
+        body_limit=request.body_limit,
     )

@@ -25,8 +25,10 @@ RESTARTING: Final = 0.4
 NOTICED: Final = 0.3
 
 #: How often the kubelet asks the runtime what containers there are (pkg/kubelet/kubelet.go,
-#: genericPlegRelistPeriod).
+#: genericPlegRelistPeriod), and how long after an admission that is. It may be any time; so the next
+#: one comes 0.4 s after the container has started.
 RELIST: Final = 1.0
+RELIST_PHASE: Final = 0.9
 
 #: From an answer to its consequence. More than nothing: probes that are due at one moment see the
 #: state from before any of their results.
@@ -116,7 +118,8 @@ class Pace:
 
     def relist(self, after: float) -> float:
         """Return the first moment after another at which the kubelet sees what containers do."""
-        return self.admitted + turn_after(self.admitted, RELIST, after) * RELIST
+        phase = self.admitted + RELIST_PHASE
+        return phase + turn_after(phase, RELIST, after) * RELIST
 
     def relisted_since(self, then: float, now: float) -> bool:
         """Whether it has looked between two moments."""

@@ -4,9 +4,13 @@ kube-proxy hears of a changed endpoint late; until then new connections go on to
 ending. A client that keeps its connection stays with its pod until the connection is closed, or the
 answer says that it will be. So what a drain must survive is here, and what it loses is counted.
 
-A request is lost when it gets no whole answer: refused, reset, cut short. Any status is an answer.
-A kept connection that the server has closed while it was idle loses nothing: its client sees that,
-and opens another.
+A request is lost when it gets no whole answer: refused, reset, cut short, or no endpoint to go to.
+Any status is an answer. A kept connection that the server has closed while it was idle loses
+nothing: its client sees that, and opens another. (A real client may send at the very moment at
+which it is closed; so it would have to repeat that request.)
+
+Where it differs from kube-proxy: endpoints are taken in turn and not by chance; and a change takes
+effect so many seconds later, where the real one acts once a second on what has gathered.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from healthkit.testing._process import Answer, Request
+from healthkit.testing._rota import Rota
 
 if TYPE_CHECKING:
     from healthkit.testing._clock import Clock, Timer
@@ -25,6 +30,9 @@ if TYPE_CHECKING:
 #: How long kube-proxy sends new connections to an endpoint that is out, in seconds: 0.92 in the
 #: median, 1.08 at most, on one node of Kubernetes 1.36. Cloud load balancers are slower.
 PROPAGATION: Final = 1.05
+
+#: A status from which on a server says that it has failed.
+SERVER_ERROR: Final = 500
 
 #: The address that clients ask from.
 _CLIENT: Final = "10.0.2.9"
@@ -62,6 +70,21 @@ class Backend(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Tally:
+    """Requests of one kind of client, counted when they are sent and when they are answered."""
+
+    sent: int = 0
+    #: Those that got no whole answer, `unserved` ones among them.
+    lost: int = 0
+    #: Those for which there was no endpoint at all.
+    unserved: int = 0
+    #: Those answered with 500 or more. Not lost.
+    failed: int = 0
+    #: Kept connections that were found closed.
+    stale: int = 0
+
+
 class Service:
     """Endpoints as kube-proxy has them, and the clients."""
 
@@ -78,24 +101,49 @@ class Service:
                 are not played.
         """
         self.clock = clock
+        #: What became of requests on new connections, and of those on kept ones.
+        self.new = Tally()
+        self.kept = Tally()
         self._propagation = propagation
         self._falls_back = falls_back
-        self._endpoints: dict[Backend, Endpoint] = {}
-        self._turn = 0
+        self._ready: Rota[Backend] = Rota()
+        self._ending: Rota[Backend] = Rota()
         self._clients: list[_Client] = []
-        #: Requests for which there was no endpoint at all.
-        self.unserved = 0
-        #: Whether there has been one yet: before that nobody asks.
+        #: Whether there has been an endpoint yet: before that nobody asks.
         self._open = False
 
     def __repr__(self) -> str:
-        return f"<Service of {len(self._endpoints)} endpoints, {len(self._clients)} clients>"
+        lost = f", {self.lost} lost" if self.lost else ""
+        return f"<Service: {len(self._clients)} clients, {self.requests} requests{lost}>"
+
+    @property
+    def requests(self) -> int:
+        """How many requests clients have sent, or tried to."""
+        return self.new.sent + self.kept.sent
+
+    @property
+    def lost(self) -> int:
+        """How many of them got no whole answer; those are among them that had no endpoint."""
+        return self.new.lost + self.kept.lost
+
+    @property
+    def unserved(self) -> int:
+        """How many of them had no endpoint to go to."""
+        return self.new.unserved + self.kept.unserved
+
+    @property
+    def failed(self) -> int:
+        """How many were answered with 500 or more."""
+        return self.new.failed + self.kept.failed
 
     def begin(self, traffic: Traffic | None) -> None:
-        """Let clients send, from the first endpoint on."""
-        if traffic is not None:
-            self._clients += [_Client(self, traffic, kept=False) for _ in range(traffic.new)]
-            self._clients += [_Client(self, traffic, kept=True) for _ in range(traffic.kept)]
+        """Let clients send, from the first endpoint on; not all at the same moment."""
+        if traffic is None:
+            return
+        count = traffic.new + traffic.kept
+        for index in range(count):
+            kept = index >= traffic.new
+            self._clients.append(_Client(self, traffic, index / count * traffic.every, kept=kept))
 
     def close(self) -> None:
         """Let no client send any more."""
@@ -105,24 +153,19 @@ class Service:
     def changed(self, backend: Backend, endpoint: Endpoint | None) -> None:
         """Hear of a changed EndpointSlice; act on it later."""
         when = self.clock.now() + self._propagation
-        self.clock.call_at(when, lambda: self._act(backend, endpoint))
+        self.clock.call_at(when, partial(self._act, backend, endpoint))
 
     def pick(self) -> Backend | None:
         """Return whom the next new connection goes to, in turn; None if there is nobody."""
-        usable = [backend for backend, endpoint in self._endpoints.items() if endpoint.ready]
-        if not usable and self._falls_back:
-            usable = [one for one, endpoint in self._endpoints.items() if endpoint.serving]
-        if not usable:
-            return None
-        self._turn += 1
-        return usable[self._turn % len(usable)]
+        chosen = self._ready.next()
+        return self._ending.next() if chosen is None and self._falls_back else chosen
 
     def _act(self, backend: Backend, endpoint: Endpoint | None) -> None:
-        if endpoint is None:
-            self._endpoints.pop(backend, None)
-        else:
-            self._endpoints[backend] = endpoint
-        if not self._open and self.pick() is not None:
+        ready = endpoint is not None and endpoint.ready
+        serving = endpoint is not None and endpoint.serving
+        self._ready.put(backend, there=ready)
+        self._ending.put(backend, there=serving and not ready)
+        if ready and not self._open:
             self._open = True
             for client in self._clients:
                 client.begin()
@@ -131,17 +174,19 @@ class Service:
 class _Client:
     """One client: a request, its answer, a pause."""
 
-    def __init__(self, service: Service, traffic: Traffic, *, kept: bool) -> None:
+    def __init__(self, service: Service, traffic: Traffic, later: float, *, kept: bool) -> None:
         self._service = service
         self._traffic = traffic
+        self._later = later
         self._kept = kept
+        self._tally = service.kept if kept else service.new
         self._connected: tuple[Backend, Process] | None = None
         self._timer: Timer | None = None
         self._stopped = False
 
     def begin(self) -> None:
-        """Send the first request."""
-        self._send()
+        """Send the first request, in its place among the clients."""
+        self._again(self._later)
 
     def stop(self) -> None:
         """Send none any more."""
@@ -150,12 +195,12 @@ class _Client:
             self._timer.cancel()
 
     def _send(self) -> None:
-        if self._stopped:
-            return
+        self._tally.sent += 1
         backend, process = self._connection()
         if backend is None:
-            self._service.unserved += 1
-            self._again()
+            self._tally.unserved += 1
+            self._tally.lost += 1
+            self._again(self._traffic.every)
             return
         backend.sent()
         if process is None:
@@ -176,19 +221,32 @@ class _Client:
             backend, process = self._connected
             if backend.process is process and process.listens(backend.port):
                 return self._connected
+            self._tally.stale += 1
         chosen = self._service.pick()
         return chosen, chosen.process if chosen is not None else None
 
     def _answered(self, backend: Backend, process: Process | None, answer: Answer) -> None:
         backend.answered(answer)
-        stays = self._kept and answer.error is None and not answer.closes
+        if answer.error is not None:
+            self._tally.lost += 1
+        elif (answer.status or 0) >= SERVER_ERROR:
+            self._tally.failed += 1
+        stays = self._kept and answer.error is None and not _closes(answer)
         self._connected = (backend, process) if stays and process is not None else None
-        self._again()
+        self._again(self._traffic.every)
 
-    def _again(self) -> None:
+    def _again(self, seconds: float) -> None:
         if not self._stopped:
             clock = self._service.clock
-            self._timer = clock.call_at(clock.now() + self._traffic.every, self._send)
+            self._timer = clock.call_at(clock.now() + seconds, self._send)
+
+
+def _closes(answer: Answer) -> bool:
+    """Whether the server closes the connection, by its own account."""
+    if answer.closes:
+        return True
+    values = [value for name, value in answer.headers if name == "connection"]
+    return "close" in [word.strip().lower() for value in values for word in value.split(",")]
 
 
 def _headers(port: int, *, kept: bool) -> tuple[tuple[str, str], ...]:

@@ -186,7 +186,7 @@ def _refusal(sleep: int, grace: int) -> str:
         "spec": {"terminationGracePeriodSeconds": grace, "containers": [container]},
     }
     try:
-        manifests.read_text(json.dumps(pod), "pod.yaml")
+        manifests.parse(json.dumps(pod), "pod.yaml")
     except ConfigError as exc:
         return str(exc)
     return ""

@@ -81,9 +81,9 @@ def test_it_tells_what_happens() -> None:
     assert lives.told == [
         (0.5, "started"),
         (2.5, "exited"),
-        (3.4, "started"),
-        (5.4, "exited"),
-        (6, "waits"),
+        (3.3, "started"),
+        (5.3, "exited"),
+        (5.9, "waits"),
     ]
     assert lives.containers.code == 1
     assert not lives.containers.busy
@@ -112,14 +112,14 @@ def test_a_policy_may_want_no_other_one() -> None:
     lives = Lives(Life(exits_at=2), "OnFailure")
     lives.containers.begin(lives.app)
     lives.clock.run_until(60)
-    assert lives.told[-1] == (3, "completed")
+    assert lives.told[-1] == (2.9, "completed")
 
 
 def test_a_process_that_has_ended_before_it_is_known() -> None:
     """It was started all the same, and ended then."""
     lives = Lives(Life())
     lives.containers.begin(EndsAtOnce())
-    lives.clock.run_until(0.9)
+    lives.clock.run_until(0.8)
     assert lives.told == [(0.5, "started"), (0.5, "exited")]
     assert [event.name for event in lives.events if event.name != "endpoint"] == [
         "container_started",

@@ -32,7 +32,7 @@ class Asked:
             self.clock,
             Pace(),
             observe=lambda event: self.seen.append((event.at, dict(event.details))),
-            heard=lambda *heard: self.heard.append(heard),
+            heard=lambda kind, passes, number: self.heard.append((kind, passes, number)),
         )
         self._app = Described(Life(listens_at=0, says=answers))
         self.probes.begin()

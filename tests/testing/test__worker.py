@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import assume, given, settings
@@ -135,20 +135,21 @@ def reply_of(outcome: model.Outcome) -> Reply:
     return Reply(200, delay=takes / 1000, broken=what)  # type: ignore[arg-type]  # one of the two
 
 
-def rig(kind: Literal["startup", "liveness", "readiness"], **more: Any) -> Rig:
+def rig(kind: ProbeKind, **more: object) -> Rig:
     """Return a worker of a container that starts at 0.5 s and answers well, once a second."""
-    told = {
-        "delay": 0,
-        "period": 1,
-        "timeout": 1,
-        "successes": 1,
-        "failures": 3,
-        "boxes": (Box(500, 500, 500),),
-        "phase": 0,
-        "started": ((500, kind != "startup"),),
-        "answers": ((1, ("pass", 0)),),
-    }
-    return Rig(Setting(kind=kind, **{**told, **more}))
+    well = Setting(
+        kind=kind,
+        delay=0,
+        period=1,
+        timeout=1,
+        successes=1,
+        failures=3,
+        boxes=(Box(500, 500, 500),),
+        phase=0,
+        started=((500, kind != "startup"),),
+        answers=((1, ("pass", 0)),),
+    )
+    return Rig(replace(well, **more))  # type: ignore[arg-type]  # fields by their names
 
 
 def test_a_trigger_asks_at_once_and_begins_the_ticker_anew() -> None:
@@ -169,8 +170,8 @@ def test_one_tick_and_one_trigger_wait_for_an_answer() -> None:
     assert repr(waits.worker) == "<liveness worker: 2 x failure>"
     triggered = rig("readiness", timeout=5, answers=slow, period=4, triggers=(4500, 5000, 5500))
     triggered.clock.run_until(16)
-    assert triggered.heard.asked == [4000, 6602]
-    assert repr(triggered.worker) == "<readiness worker: 2 x failure>"
+    assert triggered.heard.asked == [4000, 6602, 10_602]
+    assert repr(triggered.worker) == "<readiness worker: 3 x failure>"
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
@@ -231,7 +232,7 @@ OUTCOMES = st.tuples(
 
 
 def moments(offset: int, most: int) -> st.SearchStrategy[list[int]]:
-    """Return moments of one cause: no other cause has the same offset within a tenth of a second."""
+    """Return moments of one cause: no other one has its offset in a tenth of a second."""
     ticks = st.integers(1, 290).map(lambda tenth: tenth * 100 + offset)
     return st.lists(ticks, max_size=most, unique=True).map(sorted)
 

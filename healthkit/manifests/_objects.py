@@ -1,0 +1,85 @@
+"""The objects of a text, each with its kind: documents, and the items of Lists.
+
+Only the kinds that make pods are read on. All others need to be objects, with `apiVersion` and
+`kind`, and may say what they will.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from healthkit.manifests import _workloads
+from healthkit.manifests._composer import documents
+from healthkit.manifests._document import Document
+from healthkit.manifests._nodes import Mapping, Scalar, Sequence
+from healthkit.manifests._source import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from healthkit.manifests._nodes import Node
+    from healthkit.manifests._source import Source
+    from healthkit.manifests._spec import Workload
+
+
+def workloads(source: Source) -> Iterator[Workload]:
+    """Yield the workloads, in the text's order.
+
+    Raises:
+        ConfigError: something in the text is no YAML, no object, or would be refused.
+    """
+    for document in objects(source):
+        kind = _text(document, "kind")
+        version = _text(document, "apiVersion")
+        if _is_read(document, kind, version):
+            yield _workloads.read(document, kind)
+
+
+def objects(source: Source) -> Iterator[Document]:
+    """Yield all objects, whatever their kind; of a List its items, and not the List."""
+    for root in documents(source):
+        yield from _flat(source, root)
+
+
+def _flat(source: Source, root: Node) -> Iterator[Document]:
+    if not isinstance(root, Mapping):
+        found = "a list" if isinstance(root, Sequence) else "no object"
+        reason = f"found {found}: expected a Kubernetes object, with apiVersion and kind"
+        raise source.error(reason, root.position.line)
+    document = Document(source, root)
+    for name, called in (("kind", "Kind"), ("apiVersion", "apiVersion")):
+        if not _text(document, name):
+            reason = f"Object '{called}' is missing: expected apiVersion and kind"
+            raise document.error((name,), reason, named=())
+    items = root.get("items")
+    if not (_text(document, "kind").endswith("List") and isinstance(items, Sequence)):
+        yield document
+        return
+    for item in items.items:
+        yield from _flat(source, item)
+
+
+def _text(document: Document, name: str) -> str:
+    """Return one of the two strings that every object has; an empty one if it has not."""
+    node = document.root.get(name)
+    value = node.value if isinstance(node, Scalar) else None if node is None else False
+    if value is None or isinstance(value, str):
+        return value or ""
+    found = str(value).lower() if isinstance(node, Scalar) else "a mapping or a list"
+    raise document.error((name,), f"found {found}: expected a string")
+
+
+def _is_read(document: Document, kind: str, version: str) -> bool:
+    """Whether an object is of a kind that makes pods.
+
+    Others may have a kind of the same name: the groups of custom resources have a dot, and those
+    of Kubernetes have none, or end with k8s.io.
+    """
+    served = _workloads.VERSIONS.get(kind)
+    group, _, _ = version.rpartition("/")
+    if served is None or ("." in group and not group.endswith(".k8s.io")):
+        return False
+    if version != served:
+        reason = f"no matches for kind {quoted(kind)} in version {quoted(version)}"
+        raise document.error(("apiVersion",), f"{reason}: expected {served}", named=())
+    return True
