@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from healthkit.manifests._spec import Exec, HttpGet, Sleep
+from healthkit.manifests._spec import Exec, HttpGet, Sleep, TcpSocket
 from healthkit.testing._described import Life, Ran, Reply, Says
 from healthkit.testing._pod import NODE_GRACE
 from healthkit.testing._rules import Pace, Sync
 from tests.testing.lives import Played, command, http, tcp
 
 if TYPE_CHECKING:
-    from healthkit.manifests._spec import RestartPolicy
+    from healthkit.manifests._spec import ProbeKind, RestartPolicy
 
 WELL = Life(listens_at=0, exits_after_sigterm=1)
 DEAF = replace(WELL, exits_after_sigterm=None)
@@ -68,7 +68,7 @@ def test_a_delay_counts_from_the_start_in_every_container() -> None:
     played = Played(replace(WELL, exits_at=20), readiness=http(initial_delay=5)).until(27)
     assert played.times("probe")[0] == 5.9
     second = played.times("container_started", n=2)[0]
-    assert [at for at in played.times("probe") if at > second][0] == int(second) + 5.9
+    assert min(at for at in played.times("probe") if at > second) == int(second) + 5.9
 
 
 def test_an_image_that_is_missing_never_starts() -> None:
@@ -276,8 +276,8 @@ def test_a_discarded_probe_neither_counts_nor_breaks_the_row() -> None:
     assert played.times("killing") == [4]
 
 
-@pytest.mark.parametrize("handler", [HttpGet("/x", "nope"), tcp("nope").handler])
-def test_a_port_name_that_does_not_exist(handler: Any) -> None:
+@pytest.mark.parametrize("handler", [HttpGet("/x", "nope"), TcpSocket("nope")])
+def test_a_port_name_that_does_not_exist(handler: HttpGet | TcpSocket) -> None:
     """As readiness it is never ready, as liveness never killed."""
     probe = replace(http(), handler=handler)
     played = Played(WELL, readiness=probe, liveness=probe).until(120)
@@ -298,8 +298,13 @@ def test_a_result_of_the_container_before_changes_nothing() -> None:
     """It came too late: that one is gone."""
     played = Played(CRASHES, liveness=LIVE, readiness=http()).until(4)
     count = len(played.events)
-    for kind, passes in (("readiness", False), ("liveness", False), ("startup", True)):
-        played.pod._probed(kind, passes, 1)  # type: ignore[arg-type]  # the three kinds
+    told: list[tuple[ProbeKind, bool]] = [
+        ("readiness", False),
+        ("liveness", False),
+        ("startup", True),
+    ]
+    for kind, passes in told:
+        played.pod._probed(kind, passes, 1)
     assert len(played.events) == count
     assert played.pod.status.ready
 
@@ -340,7 +345,8 @@ def test_restarts_wait_as_recorded(row: list[Any]) -> None:
     probe = http("/live", period=3, failure_threshold=2)
     life = Life(listens_at=1, says=(Says("/live", Reply(500)),), exits_after_sigterm=None)
     played = Played(life, liveness=probe, grace=1).until(300)
-    kill, announced = row[1], row[5]
+    kill: int = row[1]
+    announced: int = row[5]
     ended = played.times("exit")[kill - 1]
     again = played.times("container_started")[kill]
     said = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from healthkit.testing import _rules
 from healthkit.testing._rules import Backoff, Pace
+
+if TYPE_CHECKING:
+    from healthkit.manifests._spec import RestartPolicy
 
 
 @given(
@@ -56,7 +60,7 @@ def test_the_hook_counts_against_the_grace_period(grace: int, took: float, left:
     ],
 )
 def test_the_restart_policy_decides_about_a_container_that_has_ended(
-    policy: _rules.RestartPolicy, code: int, again: bool
+    policy: RestartPolicy, code: int, again: bool
 ) -> None:
     """By its exit code."""
     assert _rules.restarts(policy, code) is again

@@ -202,7 +202,7 @@ def test_a_worker_that_is_stopped_asks_and_tells_nothing() -> None:
     played.clock.run_until(9)
     played.worker.trigger()
     played.clock.run_until(20)
-    assert played.heard.asked == played.heard.results == []
+    assert (played.heard.asked, played.heard.results) == ([], [])
     early = rig("liveness")
     Worker.stop(early.worker)
     early.clock.run_until(9)
@@ -224,9 +224,11 @@ def test_a_worker_that_has_not_begun_can_be_stopped_and_triggered() -> None:
 
 # Against the model.
 
-KINDS = st.sampled_from(["startup", "liveness", "readiness"])
+ALL: tuple[ProbeKind, ...] = ("startup", "liveness", "readiness")
+KINDS = st.sampled_from(ALL)
+ANSWERS: tuple[model.Answered, ...] = ("pass", "pass", "fail", "fail", "slow body", "short body")
 OUTCOMES = st.tuples(
-    st.sampled_from(["pass", "pass", "fail", "fail", "slow body", "short body"]),
+    st.sampled_from(ANSWERS),
     st.sampled_from([0, 0, 0, 31, 731, 1231, 2831, 5231]),
 )
 
