@@ -19,8 +19,6 @@ from healthkit.manifests import HttpGet
 from healthkit.testing._described import Described, Life, Reply, Says
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from healthkit._simulate_options import Options
     from healthkit.manifests import Container
     from healthkit.testing._clock import Clock
