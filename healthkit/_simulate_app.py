@@ -11,7 +11,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from healthkit._validate import one_line, shown
 from healthkit.errors import ConfigError
@@ -94,7 +94,7 @@ def imported(name: str, container: Container) -> Asgi3:
             f"--app={shown(name)}: found {shown(found)} as {path} in {module}, "
             "expected an ASGI application"
         )
-    return found
+    return cast("Asgi3", found)  # that it is one shows when it is called
 
 
 def _module(name: str, module: str) -> object:
