@@ -294,6 +294,18 @@ def test_other_probes_than_http() -> None:
     assert played.times("ready", value=True) == [4.9]
 
 
+def test_a_container_is_killed_once() -> None:
+    """Whichever probe fails next, and when there is nothing left to kill."""
+    played = Played(replace(SICK, exits_after_sigterm=3), liveness=LIVE, startup=http()).until(6.5)
+    assert len(played.seen("killing")) == 1
+    played.pod._probed("startup", False, 1)  # noqa: FBT003  # as told
+    played.until(9.2)
+    assert len(played.seen("exit")) == 1
+    played.pod._probed("liveness", False, 1)  # noqa: FBT003  # as told
+    played.until(10)
+    assert len(played.seen("killing")) == 1
+
+
 def test_a_result_of_the_container_before_changes_nothing() -> None:
     """It came too late: that one is gone."""
     played = Played(CRASHES, liveness=LIVE, readiness=http()).until(4)

@@ -30,6 +30,12 @@ def test_the_next_tick_is_a_whole_number_of_periods_away(
     assert tick - after <= period + _rules.ONE_MOMENT
 
 
+def test_a_tick_that_is_due_within_a_millisecond_is_this_one() -> None:
+    """Moments are calculated in two ways, and may differ by their last digit."""
+    assert _rules.turn_after(0, 1, 0.9995) == 2
+    assert _rules.turn_after(0, 1, 0.9985) == 1
+
+
 @pytest.mark.parametrize(
     ("now", "over"), [(9.9, False), (9.9995, True), (10.0, True), (10.9, True)]
 )
