@@ -357,7 +357,8 @@ class Health(Registrar):
         for level, line in notes:
             logger.log(level, line)
         registry, watches = self._registry.copy(), send_raises(scope)
-        self.life.begin(registry, by_lifespan=by_lifespan, watches=watches)
+        settings = _settings.placed(self._settings, os.environ)
+        self.life.begin(registry, settings, by_lifespan=by_lifespan, watches=watches)
         return self.life
 
     def _new_life(self) -> Life:

@@ -213,14 +213,23 @@ class Life:
 
     # -- start ------------------------------------------------------------------------------------
 
-    def begin(self, registry: Registry, *, by_lifespan: bool = True, watches: bool = False) -> None:
+    def begin(
+        self,
+        registry: Registry,
+        settings: Settings | None = None,
+        *,
+        by_lifespan: bool = True,
+        watches: bool = False,
+    ) -> None:
         """Take note of the loop and of what is registered. The app's own start-up comes next.
 
         Args:
             registry: what is registered.
+            settings: in place of those it was made with, if it begins in another place.
             by_lifespan: False if a request begins it, because there was no lifespan.
             watches: whether the server tells an app only by `send` that nobody listens any more.
         """
+        self._settings = settings or self._settings
         self._watches = watches
         self._loop = Loop(inherit=by_lifespan)
         self.by_lifespan = by_lifespan

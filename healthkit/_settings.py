@@ -91,6 +91,8 @@ class Settings:
     """The settings in force. Seconds are floats; see `Health` for what each one does."""
 
     drain_delay: float
+    #: Whether nobody has said the delay: then it depends on where a life begins.
+    delay_is_open: bool
     drain_timeout: float
     grace_period: float
     readyz_while_draining: int
@@ -272,6 +274,7 @@ def read(
     """
     kubernetes = IN_KUBERNETES in environ
     values: dict[str, object] = dict(code)
+    is_open = values["drain_delay"] is None and f"{PREFIX}DRAIN_DELAY" not in environ
     if values["drain_delay"] is None:
         values["drain_delay"] = DRAIN_DELAY_IN_KUBERNETES if kubernetes else 0.0
     notes: list[tuple[int, str]] = []
@@ -288,8 +291,19 @@ def read(
     _refuse_shadowing(checked, environ)
     notes += _unknown(environ)
     notes += _expect(checked, environ)
-    settings = Settings(notes=(), is_stream=is_stream, **checked)  # type: ignore[arg-type]  # _KINDS checked each type
+    settings = Settings(notes=(), delay_is_open=is_open, is_stream=is_stream, **checked)  # type: ignore[arg-type]  # _KINDS checked each type
     return replace(settings, notes=(*notes, *_grace(settings)))
+
+
+def placed(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Return the settings for a life that begins in an environment.
+
+    A `Health` may be made outside of a pod and live in one: by a test that plays the pod's life.
+    """
+    if not settings.delay_is_open:
+        return settings
+    delay = DRAIN_DELAY_IN_KUBERNETES if IN_KUBERNETES in environ else 0.0
+    return settings if delay == settings.drain_delay else replace(settings, drain_delay=delay)
 
 
 def _expect(checked: dict[str, object], environ: Mapping[str, str]) -> list[tuple[int, str]]:

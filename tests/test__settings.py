@@ -12,7 +12,7 @@ import pytest
 
 from healthkit import Health
 from healthkit._model import Probe
-from healthkit._settings import _KINDS, Settings, read
+from healthkit._settings import _KINDS, Settings, placed, read
 from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -697,3 +697,26 @@ def test_what_is_said_about_several_workers(
 def test_nothing_is_said_where_all_is_well(code: dict[str, object]) -> None:
     """One worker alone, or a directory and a number."""
     assert _read({}, **code).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "code", "delay"),
+    [
+        ({}, {}, 5.0),
+        ({}, {"drain_delay": 2}, 2.0),
+        ({}, {"drain_delay": 0}, 0.0),
+        ({"HEALTHKIT_DRAIN_DELAY": "3"}, {}, 3.0),
+    ],
+)
+def test_a_delay_that_nobody_has_said_is_that_of_the_place(
+    environ: dict[str, str], code: dict[str, object], delay: float
+) -> None:
+    """Made outside of Kubernetes, begun in it; what somebody has said stands."""
+    made = _read(environ, **code)
+    assert placed(made, KUBERNETES).drain_delay == delay
+    assert placed(made, {}) == made
+
+
+def test_outside_of_kubernetes_the_delay_ends() -> None:
+    """A life that begins elsewhere has nobody to wait for."""
+    assert placed(_read(KUBERNETES), {}).drain_delay == 0

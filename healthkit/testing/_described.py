@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from healthkit.testing._clock import Clock, Timer
-    from healthkit.testing._process import Error, Process, Request
+    from healthkit.testing._process import Process, Request
 
 #: What a container runtime reports of a process that SIGKILL has ended: 128 + 9.
 KILLED: Final = 137
@@ -40,6 +40,7 @@ class Reply:
 class Says:
     """What a path is answered with from a moment on, in seconds from the process's start."""
 
+    #: With its query, or without: then whatever that is.
     path: str
     reply: Reply
     since: float = 0.0
@@ -143,7 +144,7 @@ class _DescribedProcess:
         self._over = False
         self._ending = False
         #: What is under way: its timer, and who is told when the process dies.
-        self._pending: dict[int, tuple[Timer, Callable[[Answer], object]]] = {}
+        self._pending: dict[int, tuple[Timer, Callable[[], object]]] = {}
         self._count = 0
         self._exit: Timer | None = None
         if life.exits_at is not None:
@@ -161,24 +162,25 @@ class _DescribedProcess:
         if not self.listens(request.port):
             answered(Answer(error="refused"))
             return
-        reply = self._reply(request.path.partition("?")[0])
+        reply = self._reply(request.path)
         if reply is _FINE:
             answered(_FINE_ANSWER)
             return
         after, answer = _outcome(reply, timeout, self._life.timeout_overhead)
-        if after is None:
-            self._pend(_NEVER, answer, answered)
-        elif after == 0:
+        if after == 0:
             answered(answer)
         else:
-            self._pend(after, answer, answered)
+            cut_off = partial(answered, Answer(error="reset"))
+            self._pend(after, partial(answered, answer), cut_off)
 
     def execute(self, command: tuple[str, ...], answered: Callable[[int, str], object]) -> None:
         """Run a command as the life says."""
         ran = self._life.runs.get(command, Ran())
-        self._clock.call_at(
-            self._clock.now() + ran.takes, lambda: answered(ran.exit_code, ran.output)
-        )
+        killed = partial(answered, KILLED, "")
+        if self._over:
+            killed()
+        else:
+            self._pend(ran.takes, partial(answered, ran.exit_code, ran.output), killed)
 
     def listens(self, port: int) -> bool:
         """Whether the port is open."""
@@ -214,28 +216,29 @@ class _DescribedProcess:
         if self._exit is not None:
             self._exit.cancel()
         pending, self._pending = self._pending, {}
-        for timer, answered in pending.values():
+        for timer, cut_off in pending.values():
             timer.cancel()
-            answered(Answer(error="reset"))
+            cut_off()
         self._exited(code)
 
     def _reply(self, path: str) -> Reply:
-        if path in self._now:
-            return self._now[path]
-        now = self._clock.now()
-        says = _said(self._says, path, now - self._began) or _FINE
-        return _said(self._says_draining, path, now - self._told_at) or says
+        bare = path.partition("?")[0]
+        if bare in self._now:
+            return self._now[bare]
+        now, paths = self._clock.now(), {path, bare}
+        says = _said(self._says, paths, now - self._began) or _FINE
+        return _said(self._says_draining, paths, now - self._told_at) or says
 
-    def _pend(self, after: float, answer: Answer, answered: Callable[[Answer], object]) -> None:
+    def _pend(self, after: float, due: Callable[[], object], cut_off: Callable[[], object]) -> None:
+        """Have `due` called later, or `cut_off` when the process dies before that."""
         self._count += 1
         number = self._count
 
-        def due() -> None:
+        def happen() -> None:
             del self._pending[number]
-            answered(answer)
+            due()
 
-        timer = self._clock.call_at(self._clock.now() + after, due)
-        self._pending[number] = (timer, answered)
+        self._pending[number] = (self._clock.call_at(self._clock.now() + after, happen), cut_off)
 
 
 #: What is answered where nothing is said.
@@ -246,24 +249,22 @@ _FINE_ANSWER: Final = Answer(200, body=b"ok")
 _NEVER: Final = 1e9
 
 
-def _said(script: Iterable[Says], path: str, now: float) -> Reply | None:
+def _said(script: Iterable[Says], paths: set[str], now: float) -> Reply | None:
     """Return what a script has last begun to say of a path; None: nothing."""
     found = None
     for says in script:
-        if says.path == path and says.since <= now:
+        if says.path in paths and says.since <= now:
             found = says.reply
     return found
 
 
-def _outcome(reply: Reply, timeout: float | None, overhead: float) -> tuple[float | None, Answer]:
-    """Return after how many seconds what comes back; None: nothing ever does."""
-    late = timeout is not None and reply.delay > timeout
-    if late and timeout is not None:
-        return timeout + overhead, Answer(error="timeout")
+def _outcome(reply: Reply, timeout: float | None, overhead: float) -> tuple[float, Answer]:
+    """Return after how many seconds what comes back."""
+    given_up = _NEVER if timeout is None else timeout + overhead
+    if reply.delay > (_NEVER if timeout is None else timeout):
+        return given_up, Answer(error="timeout")
     if reply.broken == "slow body":
-        answer = Answer(reply.status, "slow body", reply.headers)
-        return (None if timeout is None else timeout + overhead), answer
-    error: Error | None = reply.broken
-    if error in {"eof", "reset"}:
-        return reply.delay, Answer(error=error)
-    return reply.delay, Answer(reply.status, error, reply.headers, reply.body)
+        return given_up, Answer(reply.status, "slow body", reply.headers)
+    if reply.broken in {"eof", "reset"}:
+        return reply.delay, Answer(error=reply.broken)
+    return reply.delay, Answer(reply.status, reply.broken, reply.headers, reply.body)

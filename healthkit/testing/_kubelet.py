@@ -7,6 +7,7 @@ for described ones.
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,9 @@ _LOOKS: Final = 0.05
 
 _TRAFFIC: Final = Traffic()
 
+#: By this variable a program knows that it is in a pod; its usual value.
+_IN_CLUSTER: Final = ("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+
 
 class Kubelet:
     """Runs pods. In a test it is the fixture ``kubelet``. To be used in one thread."""
@@ -55,6 +59,8 @@ class Kubelet:
         self._propagation = propagation
         self._services: list[Service] = []
         self._deployments: list[Deployment] = []
+        #: Whether the variable has been set here.
+        self._in_cluster = False
 
     def __repr__(self) -> str:
         return f"<Kubelet at {self.clock.now():g} s, {len(self.pods)} pods>"
@@ -73,6 +79,7 @@ class Kubelet:
         """Admit one pod, and return at once: let time pass by `advance` or `until`.
 
         Other pods are taken to be behind its Service: when this one is out, nobody sends to it.
+        From here to `close` the environment has ``KUBERNETES_SERVICE_HOST``, as in any pod.
 
         Args:
             app: any ASGI application, a `Described` one, or None for an image that is missing.
@@ -94,6 +101,7 @@ class Kubelet:
         played = spec.containers[0]
         number = _given.port(played) if port is None else port
         runs = _given.as_app(app, played, number, commands)
+        self._enter_cluster()
         service = self._service(traffic, falls_back=False)
         pod = Pod(spec, runs, self.clock, port=number, services=(service,))
         self.pods.append(pod)
@@ -140,6 +148,7 @@ class Kubelet:
         def build(runnable: Runnable) -> App | None:
             return _given.as_app(runnable, spec.containers[0], number, commands)
 
+        self._enter_cluster()
         image = Image(app, build, factory=factory)
         deployment = Deployment(
             replace(made, template=spec, replicas=count),
@@ -152,6 +161,12 @@ class Kubelet:
         )
         self._deployments.append(deployment)
         return deployment
+
+    def _enter_cluster(self) -> None:
+        if self._in_cluster or _IN_CLUSTER[0] in os.environ:
+            return
+        os.environ.update([_IN_CLUSTER])
+        self._in_cluster = True
 
     def _service(self, traffic: Traffic | None, *, falls_back: bool) -> Service:
         service = Service(self.clock, propagation=self._propagation, falls_back=falls_back)
@@ -201,6 +216,9 @@ class Kubelet:
             service.close()
         for pod in self.pods:
             pod.abandon()
+        if self._in_cluster:
+            self._in_cluster = False
+            os.environ.pop(_IN_CLUSTER[0], None)
 
 
 def _running() -> Clock:

@@ -1,10 +1,11 @@
 """The signals of one played process: its own table of handlers, and no other's.
 
 Several processes are played in one, so none may touch the real table. Code that knows of it uses
-`healthkit._signal_table`; an app that calls `signal.signal`, or the loop's ``add_signal_handler``,
-in its lifespan start-up is watched step by step: while a step of it runs, the real table shows the
-played process's handler of SIGTERM, and what is found there afterwards is moved to where it
-belongs. So a handler that chains to the server's finds the server's.
+`healthkit._signal_table`, as the loop's ``add_signal_handler`` does here (`_loop_signals`); an app
+that calls `signal.signal` in its lifespan start-up is watched step by step: while a step of it
+runs, the real table shows the played process's handler of SIGTERM, and what is found there
+afterwards is moved to where it belongs. So a handler that chains to the server's finds the
+server's.
 
 The limits:
 
@@ -19,13 +20,13 @@ the kernel ignores what has the default action (Linux kernel/signal.c, sig_task_
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import threading
 import types
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from healthkit._signal_table import Handler
@@ -146,20 +147,6 @@ class _Shown:
         for number in HANDLED:
             found = signal.getsignal(number)
             if found is not self._shown[number]:
-                self._table.signal(number, _of_the_loop(number, found) or found)
+                self._table.signal(number, found)
             if found is not self._before[number]:
                 signal.signal(number, self._before[number])
-
-
-def _of_the_loop(number: int, found: Handler) -> Handler:
-    """Take a handler out of the running loop; None if what is installed is not the loop's.
-
-    asyncio has no public way to ask for it (CPython Lib/asyncio/unix_events.py, _signal_handlers).
-    """
-    if getattr(found, "__module__", "") != "asyncio.unix_events":
-        return None
-    loop = asyncio.get_running_loop()
-    handle: object = getattr(loop, "_signal_handlers", {}).get(number)
-    loop.remove_signal_handler(number)
-    run: Callable[[], object] = getattr(handle, "_run")  # noqa: B009  # it is private, see above
-    return lambda _number, _frame: loop.call_soon(run)

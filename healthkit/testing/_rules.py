@@ -51,11 +51,18 @@ FORCED_GRACE: Final = 1
 #: (pkg/kubelet/kuberuntime/kuberuntime_container.go, minimumGracePeriodInSeconds).
 LEAST_GRACE: Final = 2
 
+#: The exit code that is made up for a container that could not be found at the end of its pod
+#: (pkg/kubelet/status/status_manager.go, TerminatePod).
+NEVER_WAS: Final = 137
+
 #: Back-off of restarts: first, longest (pkg/kubelet/kubelet.go, backOffPeriod and
 #: MaxCrashLoopBackOff), and how much later than that the kubelet looks again: 1 to 1.5 times.
 FIRST_BACKOFF: Final = 10.0
 LONGEST_BACKOFF: Final = 300.0
 LOOKS_AGAIN: Final = 1.25
+
+#: After how long a back-off that has not grown is that of a first restart: twice the longest.
+FORGIVEN: Final = 2 * LONGEST_BACKOFF
 
 #: Attempts of one probe whose diagnosis breaks (pkg/kubelet/prober/prober.go, maxProbeRetries).
 ATTEMPTS: Final = 3
@@ -163,7 +170,7 @@ class Backoff:
 
     def holds(self, finished: float | None, now: float) -> bool:
         """Whether a restart has to wait, with the newest end of a container at `finished`."""
-        if finished is None or self.duration == 0 or self._is_over(finished):
+        if finished is None or self.duration == 0 or self._is_over(now):
             return False
         return now - finished < self.duration - ONE_MOMENT
 
@@ -171,10 +178,18 @@ class Backoff:
         """Return the back-off that holds from a restart on."""
         if finished is None:
             return self
-        if self.duration == 0 or self._is_over(finished):
+        if self.duration == 0 or self._is_over(now):
             return Backoff(FIRST_BACKOFF, now)
         return replace(self, duration=min(2 * self.duration, LONGEST_BACKOFF), updated=now)
 
-    def _is_over(self, finished: float) -> bool:
-        """Whether a container has run so well for so long that all is forgiven."""
-        return finished - self.updated > 2 * LONGEST_BACKOFF
+    def looks_again(self, finished: float) -> float:
+        """Return when the kubelet starts a container whose restart has to wait."""
+        return finished + self.duration * LOOKS_AGAIN
+
+    def _is_over(self, moment: float) -> bool:
+        """Whether it has not grown for so long that it is forgotten, as it is every two seconds.
+
+        pkg/kubelet/kubelet_pods.go, HandlePodCleanups. It is a container that has run well for
+        ten minutes; or for five, and that waits for the longest back-off now.
+        """
+        return moment - self.updated > FORGIVEN

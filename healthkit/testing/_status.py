@@ -4,7 +4,8 @@ Started, Ready, the conditions, the phase and the EndpointSlice entry follow fro
 knows of the container, from the gates and from the deletion. Each change is told as an event, once.
 
 The surprising fact: what the status says of the container is not how the container is. A new one
-takes over `started` from the one before, and a dead one runs until the kubelet has noticed.
+takes over `started` from the one before, unless that one's end was noticed first; and a dead one
+runs until then.
 """
 
 from __future__ import annotations
@@ -42,6 +43,16 @@ class ContainerState(NamedTuple):
         return f"{self.name} ({self.reason})" if self.reason else self.name
 
 
+def waiting(reason: str) -> ContainerState:
+    """Return the state of a container that does not run yet, or not now."""
+    return ContainerState("Waiting", reason)
+
+
+def terminated(code: int) -> ContainerState:
+    """Return the state of a container that has ended with an exit code."""
+    return ContainerState("Terminated", "Error" if code else "Completed", code)
+
+
 class Status:
     """The status of one pod. What changes it are methods; the probes' workers read it."""
 
@@ -54,7 +65,7 @@ class Status:
         self._clock = clock
         self._observe = observe
         self.phase: Phase = "Pending"
-        self.state = ContainerState("Waiting", "ContainerCreating")
+        self.state = waiting("ContainerCreating")
         self.conditions: dict[str, str] = {}
         self.endpoint: Endpoint | None = None
         #: Whether the Pod object is gone.
@@ -67,7 +78,8 @@ class Status:
         self.process: Process
         #: What the readiness probe has come to, of this container.
         self._passed = False
-        #: Whether the node has said nothing for too long.
+        #: Whether the control plane hears nothing of the node, and has for too long.
+        self._silent = False
         self._node_lost = False
         self._served = False
         self._told_started = (False, 1)
@@ -88,8 +100,8 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """The pod's condition Ready."""
-        return self.containers_ready and not self.closed_gates and not self._node_lost
+        """The pod's condition Ready, as the API server has it."""
+        return self._told_ready[0]
 
     def emit(self, name: str, **details: object) -> None:
         """Tell an event of now."""
@@ -97,7 +109,7 @@ class Status:
 
     def admitted(self) -> None:
         """Be there."""
-        self._tell_phase("Pending")
+        self.renew()
 
     def container_started(self, number: int, process: Process, shown_start: float) -> None:
         """Take note of a new container. Its readiness is unknown, and so not given."""
@@ -106,12 +118,12 @@ class Status:
         self.started = self.started or not self._probes_startup
         self.state = ContainerState("Running")
         self._served = True
-        self._tell_phase("Running")
+        self.phase = "Running"
         self.renew()
 
     def container_ended(self, state: ContainerState) -> None:
         """Take note of the container's end."""
-        self.running = False
+        self.running = self.started = False
         self.state = state
         self.renew()
 
@@ -133,23 +145,35 @@ class Status:
         self.emit("condition", type=kind, status=status)
         self.renew()
 
-    def node_lost(self, *, lost: bool) -> None:
-        """Take note that nobody hears of the node, or hears of it again."""
-        self._node_lost = lost
-        self._tell_phase("Unknown" if lost else self.phase)
-        self.renew()
+    def silence(self, *, silent: bool) -> None:
+        """Let the API server hear nothing of what changes on the node; or all of it, again."""
+        self._silent = silent
+        if not silent:
+            self._node_lost = False
+            self.renew()
+
+    def lose_node(self) -> None:
+        """Take note that the node has said nothing for too long: what it has is not ready.
+
+        kube-controller-manager, pkg/controller/nodelifecycle, sets the condition; the phase is
+        what ``kubectl`` shows of such a pod.
+        """
+        self._node_lost = True
+        self._tell_phase("Unknown")
+        self._tell_ready()
+        self._tell_endpoint()
 
     def terminate(self) -> None:
-        """Take note of the deletion."""
+        """Take note of the deletion: the control plane's own, whatever it hears of the node."""
         self.terminating = True
-        self.renew()
+        self._tell_endpoint()
 
     def finish(self, phase: Phase, state: ContainerState) -> None:
         """Take note that no container will run any more: the pod leaves the EndpointSlice."""
         self.running = False
         self.state = state
         self._served = False
-        self._tell_phase(phase)
+        self.phase = phase
         self.renew()
 
     def withdraw(self) -> None:
@@ -158,23 +182,24 @@ class Status:
         self._tell_endpoint()
 
     def delete(self) -> None:
-        """Take the object away."""
-        self.deleted = True
-        self.emit("deleted")
+        """Take the object away. Nothing is told of it any more."""
+        if not self.deleted:
+            self.deleted = True
+            self.emit("deleted")
 
     def renew(self) -> None:
         """Tell what has changed."""
+        if self.deleted or self._silent:
+            return
+        self._tell_phase(self.phase)
         self._tell_started()
         self._tell_ready()
         self._tell_endpoint()
 
     def _tell_phase(self, phase: Phase) -> None:
-        if phase != "Unknown":
-            self.phase = phase
-        shown: Phase = "Unknown" if self._node_lost else phase
-        if shown != self._told_phase:
-            self._told_phase = shown
-            self.emit("phase", value=shown)
+        if phase != self._told_phase:
+            self._told_phase = phase
+            self.emit("phase", value=phase)
 
     @property
     def shown_phase(self) -> Phase:
@@ -192,15 +217,14 @@ class Status:
         if gated and self.containers_ready is not self._told_containers:
             self._told_containers = self.containers_ready
             self.emit("containers_ready", value=self.containers_ready)
-        told = (self.ready, self._why_not_ready() if gated else "")
-        if told != self._told_ready and (gated or told[0] is not self._told_ready[0]):
+        ready = self.containers_ready and not self.closed_gates and not self._node_lost
+        told = (ready, "" if ready or not gated else self._why_not_ready())
+        if told != self._told_ready and (gated or ready is not self._told_ready[0]):
             self._told_ready = told
             reason = {"reason": told[1]} if told[1] else {}
-            self.emit("ready", value=told[0], **reason)
+            self.emit("ready", value=ready, **reason)
 
     def _why_not_ready(self) -> str:
-        if self.ready:
-            return ""
         return "ReadinessGatesNotReady" if self.containers_ready else "ContainersNotReady"
 
     def _tell_endpoint(self) -> None:

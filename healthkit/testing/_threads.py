@@ -30,7 +30,7 @@ import threading
 import time
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from healthkit.testing._doing import Used, doing, is_endless, used
 from healthkit.testing._stuck import frame_named, frames, is_for_users
@@ -38,6 +38,10 @@ from healthkit.testing._stuck import frame_named, frames, is_for_users
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+
+
+#: How long the interpreter is left to other threads before they are looked at again, in seconds.
+PAUSE: Final = 0.001
 
 
 class Watcher(threading.Thread):
@@ -64,11 +68,25 @@ class Threads:
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._seen: dict[tuple[int, int | None], _Seen] = {}
-        self._foreign = {key for key, _, frame in self._others() if not doing(frame).waits}
+        self._foreign = self._at_work()
 
     def __repr__(self) -> str:
         busy = sum(one.since is not None for one in self._seen.values())
         return f"<Threads: {len(self._seen)} known, {busy} at work>"
+
+    def _at_work(self) -> set[tuple[int, int | None]]:
+        """Return who doesn't wait now, by two looks as `hold` takes them."""
+        seen = self._seen
+        found: set[tuple[int, int | None]] = set()
+        for pause in (PAUSE, 0):
+            found = {
+                key
+                for key, thread, frame in self._others()
+                if not self._waits(seen.setdefault(key, _Seen()), thread, frame, first=False)
+            }
+            if found:
+                time.sleep(pause)
+        return found
 
     def hold(self, *, first: bool) -> bool:
         """Whether time must stand still, because a thread works or may be about to.
@@ -92,6 +110,10 @@ class Threads:
         return any(
             key not in self._foreign and not is_endless(frame) for key, _, frame in self._others()
         )
+
+    def has_background(self) -> bool:
+        """Whether a thread that is not waited for any more worked at the last look."""
+        return any(one.is_background for one in self._seen.values())
 
     def named(self) -> list[str]:
         """Name the threads that run the user's code, and where they stand."""

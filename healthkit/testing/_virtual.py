@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, cast
 
 from healthkit import _validate
 from healthkit.errors import ConfigError
+from healthkit.testing._loop_signals import PodSignalLoop
 from healthkit.testing._selector import Moment, Selector
 from healthkit.testing._stuck import (
     StuckError,
@@ -38,7 +39,7 @@ from healthkit.testing._stuck import (
     label,
     spin,
 )
-from healthkit.testing._threads import Threads
+from healthkit.testing._threads import PAUSE, Threads
 from healthkit.testing._watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -63,11 +64,8 @@ TURNS: Final = 100_000
 SPANS: Final = 10
 SLOW_TURNS: Final = 1_000
 
-#: How long the interpreter is left to other threads before they are looked at again, in seconds.
-PAUSE: Final = 0.001
 
-
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(PodSignalLoop):
     """An event loop whose clock starts at 0.0 and jumps to the next deadline.
 
     Callbacks for the same moment are called in the order in which they were asked for.
@@ -86,17 +84,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self, patience: float = PATIENCE, turns: int = TURNS) -> None:
-        self._patience = _validate.seconds("patience", patience, zero=False)
-        self._turns = _validate.whole("turns", turns, least=1, most=1_000_000_000)
+        self._selecting = Selector(self._wait)
+        super().__init__(self._selecting)
+        try:
+            self._patience = _validate.seconds("patience", patience, zero=False)
+            self._turns = _validate.whole("turns", turns, least=1, most=1_000_000_000)
+        except ConfigError:
+            self.close()
+            raise
         self._moment = 0.0
         self._order = 0
         self._main: asyncio.Future[Any] | None = None
         self._failure: BaseException | None = None
         self._threads = Threads(self._patience)
         self._dog = Watchdog(self._patience, self._current, self._blocked, self._later)
-        self._selecting = Selector(self._wait)
         self._moved()
-        super().__init__(self._selecting)
 
     def __repr__(self) -> str:
         state = "running" if self.is_running() else "closed" if self.is_closed() else "stopped"
@@ -137,6 +139,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 return super().run_until_complete(main)
         finally:
             self._main = None
+
+    async def shutdown_default_executor(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109  # asyncio's, since Python 3.12
+    ) -> None:
+        """Wait for the executor's threads. They work in real time, so no `timeout` of the loop's.
+
+        asyncio's own, 300 s, would be over at once.
+        """
+        del timeout
+        await super().shutdown_default_executor()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Report what a callback has raised; but not the failure, which is raised anyway."""
@@ -221,7 +234,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Whether nobody but the clock will do anything; without a deadline one waits longer."""
         if self._scheduled or (self._selecting.is_alone() and not self._threads.may_wake()):
             return True
-        return time.monotonic() - since > self._patience
+        # One in the background may yet end; an executor that shuts down waits for it, for real.
+        spans = SPANS if self._threads.has_background() else 1
+        return time.monotonic() - since > spans * self._patience
 
     def _jumped(self) -> Events:
         """Go to the next deadline's moment, exactly."""

@@ -174,14 +174,14 @@ class Worker:
 
     def _settle(self, verdict: Verdict, number: int) -> None:
         self._asking = False
-        if self._stopped:
-            return
-        if verdict.result != "discarded":
+        if verdict.result != "discarded" and not self._stopped:
             self._count(verdict, number)
         self._go_on()
 
     def _go_on(self) -> None:
         """Do what has been asked for meanwhile."""
+        if self._stopped:
+            return
         if self._triggered:
             self._triggered = False
             self.trigger()

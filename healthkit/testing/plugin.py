@@ -28,6 +28,10 @@ MARK: Final = "_healthkit_virtual_time"
 
 _KUBELET: Final = pytest.StashKey["Kubelet"]()
 
+#: Plugins by the names of their entry points, and as ``-p`` has them by their modules.
+_ANYIO: Final = ("anyio", "anyio.pytest_plugin")
+_PYTEST_ASYNCIO: Final = ("asyncio", "pytest_asyncio", "pytest_asyncio.plugin")
+
 #: What pytest-asyncio asks for the loop, since 1.4 (its pytest_asyncio/plugin.py).
 _LOOP_FACTORY: Final = "_asyncio_loop_factory"
 
@@ -90,7 +94,7 @@ def _fixtures(config: pytest.Config) -> type:
     """Return the class with the right fixtures."""
     if _is_auto(config):
         return _OnPytestAsyncio if _may_set_factory(config) else _OnNeither
-    return _OnAnyio if config.pluginmanager.has_plugin("anyio") else _OnNeither
+    return _OnAnyio if _has(config, *_ANYIO) else _OnNeither
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -131,9 +135,13 @@ def _chooses(item: pytest.Item, name: str) -> bool:
     )
 
 
+def _has(config: pytest.Config, *names: str) -> bool:
+    return any(config.pluginmanager.has_plugin(name) for name in names)
+
+
 def _is_auto(config: pytest.Config) -> bool:
     """Whether pytest-asyncio takes every coroutine test."""
-    if not config.pluginmanager.has_plugin("asyncio"):
+    if not _has(config, *_PYTEST_ASYNCIO):
         return False
     mode: object = config.getoption("asyncio_mode", None) or config.getini("asyncio_mode")
     return str(getattr(mode, "value", mode)) == "auto"
@@ -158,7 +166,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _problem(item: pytest.Item) -> str | None:
     if not inspect.iscoroutinefunction(getattr(item, "function", None)):
         return "is no coroutine function: expected `async def`; or use healthkit.testing.run"
-    if not item.config.pluginmanager.has_plugin("anyio") and not _is_auto(item.config):
+    if not _has(item.config, *_ANYIO) and not _is_auto(item.config):
         return "finds anyio's plugin off: expected it, so leave out `-p no:anyio`"
     if item.get_closest_marker("asyncio") is not None and not _is_auto(item.config):
         return "has pytest-asyncio's marker: expected none, or asyncio_mode = auto; remove it"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from healthkit.manifests._spec import (
@@ -17,9 +18,11 @@ from healthkit.manifests._spec import (
     Hook,
     HttpGet,
     PodSpec,
+    Port,
     Probe,
     ProbeKind,
     Sleep,
+    TcpSocket,
 )
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Ran, Reply, Says
@@ -73,7 +76,9 @@ def play(case: Json, run: Json, *, ruled: bool = False) -> list[Json]:
     for action in case["actions"]:
         _schedule(pod, clock, action)
     clock.run_until(run["window"][1] + _MARGIN)
-    return [_as_recorded(event) for event in sorted(events, key=lambda event: event.at)]
+    unseen = {"prestop_begin", "prestop_end"} if "error" in case["app"].get("prestop", {}) else {}
+    seen = [event for event in events if event.name not in unseen]
+    return [_as_recorded(event) for event in sorted(seen, key=lambda event: event.at)]
 
 
 def _beginning(run: Json) -> float:
@@ -96,7 +101,7 @@ def _as_recorded(event: Event) -> Json:
 
 
 def _pace(run: Json, *, ruled: bool) -> Pace:
-    phase: Json = run["probe_phase"]
+    phase: Json = run.get("probe_phase", {})
     syncs = [Sync(float(sync[0]), asks=len(sync) <= 2) for sync in phase.get("status_syncs", ())]
     starts = [_start(process, phase) for process in run["processes"]]
     return Pace(
@@ -127,8 +132,8 @@ def pod_spec(pod: Json) -> PodSpec:
     return PodSpec(
         name="recorded",
         containers=tuple(_container(container) for container in pod["containers"]),
-        termination_grace_period=pod["terminationGracePeriodSeconds"],
-        restart_policy=pod["restartPolicy"],
+        termination_grace_period=pod.get("terminationGracePeriodSeconds", 30),
+        restart_policy=pod.get("restartPolicy", "Always"),
         readiness_gates=tuple(gate["conditionType"] for gate in pod.get("readinessGates", ())),
     )
 
@@ -137,6 +142,9 @@ def _container(container: Json) -> Container:
     return Container(
         container["name"],
         image="recorded",
+        ports=tuple(
+            Port(port["containerPort"], port.get("name")) for port in container.get("ports", ())
+        ),
         startup=_probe(container.get("startupProbe")),
         liveness=_probe(container.get("livenessProbe")),
         readiness=_probe(container.get("readinessProbe")),
@@ -161,7 +169,11 @@ def _probe(probe: Json | None) -> Probe | None:
 def _http_get(action: Json) -> HttpGet:
     headers = tuple((header["name"], header["value"]) for header in action.get("httpHeaders", ()))
     return HttpGet(
-        action.get("path", "/"), action["port"], action.get("scheme", "HTTP"), headers=headers
+        action.get("path", "/"),
+        action["port"],
+        action.get("scheme", "HTTP"),
+        host=action.get("host"),
+        headers=headers,
     )
 
 
@@ -172,11 +184,13 @@ def _hook(hook: Json | None) -> Hook | None:
         return Sleep(hook["sleep"]["seconds"])
     if "exec" in hook:
         return Exec(tuple(hook["exec"]["command"]))
+    if "tcpSocket" in hook:
+        return TcpSocket(hook["tcpSocket"]["port"])
     return _http_get(hook["httpGet"])
 
 
 def _app(case: Json, run: Json) -> App:
-    starts = [_start(process, run["probe_phase"]) for process in run["processes"]]
+    starts = [_start(process, run.get("probe_phase", {})) for process in run["processes"]]
     lives = [
         _life(case, process, start) for process, start in zip(run["processes"], starts, strict=True)
     ]
@@ -207,19 +221,31 @@ def _life(case: Json, process: Json, start: float) -> Life:
 
 
 def _says(case: Json, process: Json, start: float) -> Iterable[Says]:
-    default = case["app"].get("default_status", 200)
-    for probe in _handlers(case):
-        yield Says(probe["path"].partition("?")[0], Reply(default))
-    hook = _hook_of(case).get("httpGet")
-    scripted: Json = case["app"].get("prestop", {})
-    if hook is not None:
-        reply = Reply(scripted.get("status", default), scripted.get("takes_s", 0))
-        yield Says(hook["path"].partition("?")[0], reply)
+    """Yield what is answered: by default, by the hook, and as the recording says of this process.
+
+    What begins earlier comes first; an answer may hold from before the start.
+    """
+    app: Json = case["app"]
+    default = app.get("default_status", 200)
+    for handler in _handlers(case):
+        yield Says(_path(handler), Reply(default), -math.inf)
+    scripted: Json = app.get("prestop", {})
+    broken = "eof" if "error" in scripted else None
+    for hook in [_hook_of(case)["httpGet"]] if "httpGet" in _hook_of(case) else []:
+        status: int = scripted.get("status", default)
+        reply = Reply(status, scripted.get("takes_s", 0), broken)
+        yield Says(_path(hook), reply, -math.inf)
     for answer in process.get("answers", ()):
         reply = Reply(
             answer.get("status", default), answer.get("delay_s", 0.0), answer.get("broken")
         )
         yield Says(answer["path"], reply, answer["from"] - start)
+
+
+def _path(handler: Json) -> str:
+    """Return what a handler asks for, as the app sees it."""
+    path: str = handler.get("path", "/")
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _handlers(case: Json) -> list[Json]:
@@ -237,17 +263,29 @@ def _runs(case: Json) -> dict[tuple[str, ...], Ran]:
     if "exec" not in hook:
         return {}
     scripted: Json = case["app"].get("prestop", {})
-    ran = Ran(scripted.get("takes_s", 0), scripted.get("exit_code", 0))
+    ran = Ran(scripted.get("takes_s", 0), scripted.get("exit_code", int("error" in scripted)))
     return {tuple(hook["exec"]["command"]): ran}
 
 
 def _ports(case: Json) -> frozenset[int] | None:
-    """Return what the app listens on: its probes' ports. A hook that fails asks elsewhere."""
-    if case["app"].get("prestop", {}).get("error") is None:
+    """Return what the app listens on: any port, but for that of a hook that does not arrive.
+
+    One that asks the port of a probe arrives, and gets no answer.
+    """
+    hook: Json = _hook_of(case).get("httpGet", {})
+    if "error" not in case["app"].get("prestop", {}) or "port" not in hook:
         return None
-    ports = {handler["port"] for handler in _handlers(case)}
-    hook = _hook_of(case).get("httpGet", {})
-    return frozenset(ports - {hook.get("port")} if len(ports) > 1 else ports or {0})
+    return frozenset(_port(case, handler) for handler in _handlers(case))
+
+
+def _port(case: Json, handler: Json) -> int:
+    """Return a handler's port; 0 if it is a name that the container doesn't declare."""
+    named: dict[str, int] = {
+        port.get("name"): port["containerPort"]
+        for port in case["pod"]["containers"][0].get("ports", ())
+    }
+    port: int | str = handler["port"]
+    return port if isinstance(port, int) else named.get(port, 0)
 
 
 # What was seen, and whether it is the same.

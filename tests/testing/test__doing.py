@@ -7,9 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING, Any, cast
 
 from healthkit.testing import _doing
 from healthkit.testing._doing import WORKS, Place, Used, doing, is_endless, place, used
@@ -18,6 +16,8 @@ from healthkit.testing._stuck import frames
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import FrameType
+
+    import pytest
 
 LOCK = threading.Lock()
 
@@ -108,7 +108,7 @@ def test_who_hands_over_seems_to_have_nothing(monkeypatch: pytest.MonkeyPatch) -
     assert _doing._is_free(lock) is True
     lock.acquire()
     assert _doing._is_free(lock) is None
-    assert _doing._is_free(queue.SimpleQueue()) is None
+    assert _doing._is_free(cast("queue.SimpleQueue[int]", queue.SimpleQueue())) is None
 
 
 def test_a_thread_with_a_free_lock_works() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
+from healthkit import Health, HealthMiddleware
 from healthkit.errors import ConfigError
 from healthkit.manifests._spec import (
     Container,
@@ -244,3 +248,41 @@ def test_it_needs_virtual_time() -> None:
 
     with pytest.raises(ConfigError, match="which is in real time"):
         asyncio.run(real())
+
+
+def test_a_pod_is_in_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the environment that every pod has, while there are pods; one that is there stays."""
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    async def play() -> list[str | None]:
+        kubelet = Kubelet(Schedule())
+        seen = [os.environ.get("KUBERNETES_SERVICE_HOST")]
+        for _ in range(2):
+            await kubelet.run(Described(), ONE)
+            seen.append(os.environ.get("KUBERNETES_SERVICE_HOST"))
+        await kubelet.close()
+        return [*seen, os.environ.get("KUBERNETES_SERVICE_HOST")]
+
+    assert asyncio.run(play()) == [None, "10.96.0.1", "10.96.0.1", None]
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert asyncio.run(play()) == ["10.0.0.1"] * 4
+
+
+def test_healthkit_drains_in_it_as_in_a_cluster() -> None:
+    """With the delay that is its default there, though it was made outside."""
+    health = Health()
+    app = Starlette(middleware=[Middleware(HealthMiddleware, health=health)])
+
+    async def play() -> tuple[int, int]:
+        kubelet = Kubelet()
+        pod = await kubelet.run(app, SHOP)
+        await kubelet.until(pod.ready, within=5)
+        await kubelet.advance(5)
+        await pod.delete()
+        await kubelet.advance(20)
+        await kubelet.close()
+        return pod.requests, pod.lost_requests
+
+    requests, lost = run(play)
+    assert requests > 50
+    assert lost == 0

@@ -136,18 +136,6 @@ async def test_a_handler_can_chain_to_the_servers() -> None:
     assert pod.got == ["app 15", "server 15"]
 
 
-async def test_a_handler_of_the_loop_is_moved() -> None:
-    """And called by the loop, as it was told."""
-    pod = Pod()
-    loop = asyncio.get_running_loop()
-    await pod.watch(lambda: loop.add_signal_handler(signal.SIGTERM, pod.note, 15, None))
-    assert loop.remove_signal_handler(signal.SIGTERM) is False
-    pod.signals.raise_signal(signal.SIGTERM)
-    assert pod.got == []
-    await asyncio.sleep(0.1)
-    assert pod.got == ["app 15"]
-
-
 async def test_two_apps_that_start_at_once_have_their_own() -> None:
     """Each step's handler goes to the pod whose step it was."""
     one, other = Pod(), Pod()

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 import types
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -108,12 +108,11 @@ def test_a_running_frame_is_named_by_its_line() -> None:
     assert _stuck.frame_named(frame).startswith(f" at {HERE}:")
     assert _stuck.frame_named(None) == ""
     assert _stuck.is_for_users(frame)
-    assert not _stuck.is_for_users(cast("FrameType", _deep(threading.Event().wait)))
+    assert not _stuck.is_for_users(_deep())
 
 
-def _deep(function: Callable[..., object]) -> FrameType:
+def _deep() -> FrameType:
     """Return a frame of the standard library's that nobody has called, as a thread's first is."""
-    del function
     frames: list[FrameType] = []
 
     class Seen:

@@ -59,7 +59,11 @@ def test_the_signals_handler_is_put_back(
     was = signal.signal(SIGNAL, before or signal.SIG_DFL)
     real = signal.signal
     if before is None:
-        monkeypatch.setattr(signal, "signal", lambda *args: real(*args) and None)
+
+        def installs(number: int, handler: Any) -> None:  # noqa: ANN401  # as signal's
+            real(number, handler)
+
+        monkeypatch.setattr(signal, "signal", installs)
     try:
         with watchdog(5, []).watching():
             assert callable(signal.getsignal(SIGNAL))

@@ -1,0 +1,58 @@
+"""A clock of callbacks alone."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healthkit.testing._clock import Schedule
+
+
+@given(st.lists(st.integers(-3, 8)))
+def test_callbacks_come_in_the_order_of_their_moments(moments: list[int]) -> None:
+    """Those of one moment in the order in which they were asked for; what is past is now."""
+    clock = Schedule(start=1.0)
+    seen: list[tuple[float, int]] = []
+    for order, moment in enumerate(moments):
+        clock.call_at(moment, lambda order=order: seen.append((clock.now(), order)))  # type: ignore[misc]  # a default
+    clock.run_until(5.0)
+    due = [(max(1.0, moment), order) for order, moment in enumerate(moments) if moment <= 5]
+    assert seen == sorted(due)
+    assert clock.now() == 5.0
+
+
+def test_what_is_cancelled_does_not_happen() -> None:
+    """Cancelling again, or after it has happened, is harmless."""
+    clock = Schedule()
+    seen: list[str] = []
+    never = clock.call_at(1, lambda: seen.append("never"))
+    once = clock.call_at(2, lambda: seen.append("once"))
+    never.cancel()
+    never.cancel()
+    clock.run_until(3)
+    once.cancel()
+    assert seen == ["once"]
+
+
+def test_a_callback_may_ask_for_more() -> None:
+    """What falls into the same stretch of time happens in it, at its own moment."""
+    clock = Schedule()
+    seen: list[float] = []
+    clock.call_at(1, lambda: clock.call_at(0.5, lambda: seen.append(clock.now())))
+    clock.call_at(1, lambda: clock.call_at(2, lambda: seen.append(clock.now())))
+    clock.run_until(2)
+    assert seen == [1, 2]
+
+
+def test_time_never_goes_back() -> None:
+    """Running until a moment that is past changes nothing."""
+    clock = Schedule(start=4)
+    clock.run_until(2)
+    assert clock.now() == 4
+
+
+def test_its_repr_says_where_it_stands() -> None:
+    """The moment, and how much is to come."""
+    clock = Schedule(start=1.5)
+    clock.call_at(2, lambda: None)
+    assert repr(clock) == "<Schedule at 1.5 s, 1 to come>"
