@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 
-.PHONY: demo test test-quick test-servers coverage matrix zero-loss bench bench-own lint wheel clean help
+.PHONY: demo test test-quick test-servers coverage matrix zero-loss bench bench-own bench-simulator lint wheel clean help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -41,6 +41,9 @@ bench: .venv-bench/.bench  ## what healthkit costs, beside its peers; needs valg
 
 bench-own: .venv-bench/.bench  ## the same without the peers; fails when a goal is missed by more
 	@.venv-bench/bin/python tests/benchmarks/run.py --own
+
+bench-simulator: $(VENV)/.dev  ## an hour in the life of a thousand pods; some 15 seconds
+	@$(BIN)/python tests/benchmarks/simulator.py
 
 lint: $(VENV)/.dev  ## the static checks
 	$(BIN)/ruff check .

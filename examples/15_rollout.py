@@ -5,8 +5,8 @@ Run it; ten minutes of a cluster take it a second::
     python examples/15_rollout.py
 
 Each pod runs an app of its own, so there is a function that makes one. `shop.yaml` says how many
-pods there are, and how they are replaced. The Service has a client that opens
-a connection for each request, and one that keeps its own.
+pods there are, and how they are replaced. The Service has a client that opens a connection for each
+request, and one that keeps its own.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from healthkit._simulate_options import Options
     from healthkit.manifests import Container
     from healthkit.testing._clock import Clock
+    from healthkit.testing._exchange import Asgi3
 
 #: By this an app knows that it is in a cluster; the address is the usual one of the API server.
 _IN_CLUSTER: Final = ("KUBERNETES_SERVICE_HOST", "10.96.0.1")
@@ -74,7 +75,7 @@ def path_of(container: Container, probe: str, option: str) -> str:
     return handler.path.partition("?")[0]
 
 
-def imported(name: str, container: Container) -> Callable[..., object]:
+def imported(name: str, container: Container) -> Asgi3:
     """Import an app as its container would: from here, with its environment.
 
     Changes ``os.environ`` and ``sys.path`` of this process.

@@ -19,15 +19,17 @@ from healthkit.testing import _virtual
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described
 from healthkit.testing._kubelet import Kubelet
+from healthkit.testing._service import PROPAGATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from healthkit._simulate_options import Options
     from healthkit.manifests import Container, Workload
+    from healthkit.testing._exchange import Asgi3
     from healthkit.testing._played import Pod
 
-    App = Callable[..., object] | Described
+    App = Asgi3 | Described
 
 #: How long a pod is watched that is ready, unless the options say something else, in seconds.
 AFTER_READY: Final = 30.0
@@ -98,6 +100,7 @@ class _Play:
             await pod.delete()
             longest = 2 * pod.spec.termination_grace_period + _LEAVING
             await time.until(time.now() + longest, lambda: pod.deleted)
+            await time.until(time.now() + PROPAGATION)  # until nobody sends to it any more
         if options.lasts is not None:
             await time.until(options.lasts)
         return pod

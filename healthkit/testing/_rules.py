@@ -25,8 +25,8 @@ RESTARTING: Final = 0.4
 NOTICED: Final = 0.3
 
 #: How often the kubelet asks the runtime what containers there are (pkg/kubelet/kubelet.go,
-#: genericPlegRelistPeriod), and how long after an admission that is. It may be any time; so the next
-#: one comes 0.4 s after the container has started.
+#: genericPlegRelistPeriod), and how long after an admission that is. It may be any time; so the
+#: next one comes 0.4 s after the container has started.
 RELIST: Final = 1.0
 RELIST_PHASE: Final = 0.9
 

@@ -83,7 +83,7 @@ class Status:
         self._node_lost = False
         self._served = False
         self._told_started = (False, 1)
-        self._told_containers = False
+        self._told_containers: bool = False
         self._told_ready = (False, "ContainersNotReady")
         self._told_phase: Phase | None = None
 

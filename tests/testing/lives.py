@@ -37,7 +37,7 @@ def tcp(port: int | str = PORT, **more: int) -> Probe:
 class Played:
     """A pod that is played, and what was seen of it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a test leaves out is the usual
         self,
         *lives: Life,
         startup: Probe | None = None,

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: What is answered, and after how many milliseconds. A broken body breaks each of three attempts.
-Outcome = tuple[Literal["pass", "fail", "slow body", "short body"], int]
+#: What is answered; a broken body breaks each of three attempts.
+Answered = Literal["pass", "fail", "slow body", "short body"]
+
+#: That, and after how many milliseconds.
+Outcome = tuple[Answered, int]
 
 #: How close two moments may come before their order is chance.
 CLOSE: Final = 12

@@ -172,8 +172,8 @@ def test_it_may_end_by_itself() -> None:
     assert run.exits == [(3, 4)]
     assert run.answers == [(3, Answer(error="reset"))]
     run.ask(9)
-    assert run.answers[-1] == (9, Answer(error="refused"))
-    assert run.ended == [(2, 0, "")]
+    assert [answer.error for _, answer in run.answers] == ["reset", "refused"]
+    assert [code for _, code, _ in run.ended] == [0]
 
 
 def test_commands_run_in_the_container() -> None:
@@ -199,6 +199,37 @@ def test_each_start_is_the_next_life() -> None:
     plain.ask(1.9)
     plain.ask(2)
     assert [answer.status for _, answer in plain.answers] == [None, 200]
+
+
+def test_a_twin_has_lives_of_its_own() -> None:
+    """They begin anew; what is said from outside holds for both."""
+    app = Described(Life(listens_at=0, exits_at=1), Life(listens_at=0, exits_at=2))
+    Run(Life(), app)
+    twin = app.twin()
+    app.answer("/x", 503)
+    run = Run(Life(), twin)
+    run.ask(0.5)
+    run.clock.run_until(9)
+    assert run.answers == [(0.5, Answer(503, body=b"ok"))]
+    assert run.exits == [(1, 0)]
+
+
+def test_a_draining_app_may_say_something_else() -> None:
+    """From SIGTERM on, if it heeds that; what is not said then is as before."""
+    drains = (Says("/x", Reply(500), 1), Says("/x", Reply(503), 2))
+    life = Life(
+        listens_at=0,
+        says=(Says("/x", Reply(204)), Says("/y", Reply(404))),
+        says_draining=drains,
+        exits_after_sigterm=9,
+        closes_after_sigterm=9,
+    )
+    run = Run(life)
+    run.ask(3)
+    run.process.sigterm()
+    for moment, path in ((3.5, "/x"), (4, "/x"), (5, "/x?y"), (5, "/y")):
+        run.ask(moment, path)
+    assert [answer.status for _, answer in run.answers] == [204, 204, 500, 503, 404]
 
 
 def test_its_repr_says_whether_it_runs() -> None:

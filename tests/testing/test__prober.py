@@ -11,8 +11,8 @@ from healthkit.manifests._spec import Container, Exec, Grpc, HttpGet, Port, Prob
 from healthkit.testing import _verdict
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Ran, Reply, Says
-from healthkit.testing._process import Answer
 from healthkit.testing._prober import Prober, Sent
+from healthkit.testing._process import Answer
 
 if TYPE_CHECKING:
     from healthkit.manifests._spec import Handler

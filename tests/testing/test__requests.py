@@ -36,6 +36,7 @@ def test_a_probe_is_a_get_from_the_node() -> None:
             ("Connection", "close"),
         ),
         client="10.0.1.1",
+        body_limit=10_240,
     )
 
 
@@ -126,6 +127,7 @@ def test_a_redirect_on_the_same_host_is_followed(
     request = probe_request(HttpGet("/a/b?c=d", 8080, headers=(("Referer", "old"),)), 8080)
     onward = redirected(request, Answer(302, headers=(("location", location),)), URL)
     assert onward is not None
+    assert onward.body_limit == 10_240
     assert (onward.path, onward.port, onward.scheme) == (path, port, scheme)
     assert onward.headers[0] == ("Host", host)
     assert [value for name, value in onward.headers if name == "Referer"] == [URL]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from healthkit.manifests._spec import RestartPolicy
 from healthkit.testing._restarts import Restart, Restarts
 from healthkit.testing._rules import LOOKS_AGAIN, RESTARTING
+
+if TYPE_CHECKING:
+    from healthkit.manifests._spec import RestartPolicy
 
 
 def crashed(restarts: Restarts, number: int, now: float) -> Restart | None:

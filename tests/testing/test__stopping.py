@@ -7,6 +7,7 @@ import pytest
 from healthkit.manifests._spec import Container, Exec, Hook, HttpGet, Port, Sleep, TcpSocket
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Ran, Reply, Says
+from healthkit.testing._process import Answer
 from healthkit.testing._stopping import Stopping
 
 HOOK = Exec(("drain",))
@@ -186,6 +187,15 @@ def test_the_kubelet_sleeps_on_when_the_process_ends(grace: int, over: int) -> N
     """To the end of the sleep, or of the grace period."""
     seen = Stop(life(by_itself=2), Sleep(5), grace).all()
     assert seen == [(2, "exit 0"), (over, "done")]
+
+
+def test_what_comes_after_the_end_is_no_news() -> None:
+    """An answer or an exit code that an app tells too late."""
+    stop = Stop(life(takes=9, by_itself=1), HOOK)
+    seen = list(stop.all())
+    stop.stopping._answered(Answer(200))
+    stop.stopping._command_ended(0, "")
+    assert stop.all() == seen
 
 
 def test_its_repr_says_how_far_it_is() -> None:

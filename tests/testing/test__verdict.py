@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from healthkit.testing import _verdict
-from healthkit.testing._process import Answer, Error
-from healthkit.testing._verdict import Result
+from healthkit.testing._process import Answer
+
+if TYPE_CHECKING:
+    from healthkit.testing._process import Error
+    from healthkit.testing._verdict import Result
 
 URL = "http://10.0.1.7:8080/ready"
 ADDRESS = "10.0.1.7:8080"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -134,17 +135,106 @@ def reply_of(outcome: model.Outcome) -> Reply:
     return Reply(200, delay=takes / 1000, broken=what)  # type: ignore[arg-type]  # one of the two
 
 
+def rig(kind: ProbeKind, **more: object) -> Rig:
+    """Return a worker of a container that starts at 0.5 s and answers well, once a second."""
+    well = Setting(
+        kind=kind,
+        delay=0,
+        period=1,
+        timeout=1,
+        successes=1,
+        failures=3,
+        boxes=(Box(500, 500, 500),),
+        phase=0,
+        started=((500, kind != "startup"),),
+        answers=((1, ("pass", 0)),),
+    )
+    return Rig(replace(well, **more))  # type: ignore[arg-type]  # fields by their names
+
+
+def test_a_trigger_asks_at_once_and_begins_the_ticker_anew() -> None:
+    """And so does a rephase, without the question."""
+    played = rig("readiness", period=5, triggers=(7300,))
+    played.clock.run_until(8)
+    played.worker.rephase()
+    played.clock.run_until(20)
+    assert played.heard.asked == [5000, 7300, 13_000, 18_000]
+
+
+def test_one_tick_and_one_trigger_wait_for_an_answer() -> None:
+    """The trigger goes first, and the tick is lost to it; others are lost at once."""
+    slow = ((1, ("fail", 2600)),)
+    waits = rig("liveness", timeout=5, answers=slow)
+    waits.clock.run_until(7)
+    assert waits.heard.asked == [1000, 3602]
+    assert repr(waits.worker) == "<liveness worker: 2 x failure>"
+    triggered = rig("readiness", timeout=5, answers=slow, period=4, triggers=(4500, 5000, 5500))
+    triggered.clock.run_until(16)
+    assert triggered.heard.asked == [4000, 6602, 10_602]
+    assert repr(triggered.worker) == "<readiness worker: 3 x failure>"
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_as_many_failures_in_a_row_as_the_threshold_says(failures: int) -> None:
+    """Not one less; then it waits for the next container."""
+    answers = ((1, ("fail", 0)), (1900, ("pass", 0)), (2900, ("fail", 0)))
+    played = rig("liveness", failures=failures, answers=answers)
+    played.clock.run_until(30)
+    told = {1: [(1002, False)], 2: [(2002, True), (4002, False)], 3: [(2002, True), (5002, False)]}
+    assert [one[:2] for one in played.heard.results] == told[failures]
+    assert repr(played.worker) == "<liveness worker: on hold>"
+    asked = len(played.heard.asked)
+    played.worker.wake()
+    played.worker.wake()
+    played.clock.run_until(60)
+    assert len(played.heard.asked) == asked
+
+
+def test_a_worker_that_is_stopped_asks_and_tells_nothing() -> None:
+    """Nor of what was under way, nor when it is triggered or woken."""
+    played = rig("readiness", answers=((1, ("fail", 700)),), failures=1)
+    played.clock.run_until(1.5)
+    assert repr(played.worker) == "<readiness worker: 0 x nothing>"
+    played.worker.trigger()
+    played.worker.stop()
+    played.worker.rephase()
+    played.worker.wake()
+    played.clock.run_until(9)
+    played.worker.trigger()
+    played.clock.run_until(20)
+    assert (played.heard.asked, played.heard.results) == ([], [])
+    early = rig("liveness")
+    Worker.stop(early.worker)
+    early.clock.run_until(9)
+    assert early.heard.asked == []
+
+
+def test_a_worker_that_has_not_begun_can_be_stopped_and_triggered() -> None:
+    """A sync may come before the ticker; there is nobody to ask then."""
+    clock = Schedule()
+    prober = Prober(Container("app"), Probe(HttpGet("/", 80)), clock)
+    worker = Worker("readiness", prober, Look(), Pace(), Heard(clock))
+    worker.stop()
+    worker.begin()
+    other = Worker("readiness", prober, Look(), Pace(), Heard(clock))
+    other.rephase()
+    clock.run_until(100)
+    assert repr(other) == repr(worker) == "<readiness worker: 0 x nothing>"
+
+
 # Against the model.
 
-KINDS = st.sampled_from(["startup", "liveness", "readiness"])
+ALL: tuple[ProbeKind, ...] = ("startup", "liveness", "readiness")
+KINDS = st.sampled_from(ALL)
+ANSWERS: tuple[model.Answered, ...] = ("pass", "pass", "fail", "fail", "slow body", "short body")
 OUTCOMES = st.tuples(
-    st.sampled_from(["pass", "pass", "fail", "fail", "slow body", "short body"]),
+    st.sampled_from(ANSWERS),
     st.sampled_from([0, 0, 0, 31, 731, 1231, 2831, 5231]),
 )
 
 
 def moments(offset: int, most: int) -> st.SearchStrategy[list[int]]:
-    """Return moments of one cause: no other cause has the same offset within a tenth of a second."""
+    """Return moments of one cause: no other one has its offset in a tenth of a second."""
     ticks = st.integers(1, 290).map(lambda tenth: tenth * 100 + offset)
     return st.lists(ticks, max_size=most, unique=True).map(sorted)
 
