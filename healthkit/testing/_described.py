@@ -225,15 +225,9 @@ class _DescribedProcess:
         bare = path.partition("?")[0]
         if bare in self._now:
             return self._now[bare]
-<<<<<<< HEAD
         now, paths = self._clock.now(), {path, bare}
         says = _said(self._says, paths, now - self._began) or _FINE
         return _said(self._says_draining, paths, now - self._told_at) or says
-=======
-        now = self._clock.now()
-        says = _said(self._says, {path, bare}, now - self._began) or _FINE
-        return _said(self._says_draining, {path, bare}, now - self._told_at) or says
->>>>>>> 30a77dd47cd958b0903730868659e592d11febea
 
     def _pend(self, after: float, due: Callable[[], object], cut_off: Callable[[], object]) -> None:
         """Have `due` called later, or `cut_off` when the process dies before that."""
