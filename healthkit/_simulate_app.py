@@ -11,7 +11,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from healthkit._validate import one_line, shown
 from healthkit.errors import ConfigError
@@ -19,8 +19,6 @@ from healthkit.manifests import HttpGet
 from healthkit.testing._described import Described, Life, Reply, Says
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from healthkit._simulate_options import Options
     from healthkit.manifests import Container
     from healthkit.testing._clock import Clock
@@ -96,7 +94,7 @@ def imported(name: str, container: Container) -> Asgi3:
             f"--app={shown(name)}: found {shown(found)} as {path} in {module}, "
             "expected an ASGI application"
         )
-    return found
+    return cast("Asgi3", found)  # that it is one shows when it is called
 
 
 def _module(name: str, module: str) -> object:

@@ -104,7 +104,7 @@ def test_a_simulation_prints_what_is_shown(
 ) -> None:
     """To the letter, and the picture is the one that it draws."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.syspath_prepend(ROOT)
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     picture = tmp_path / "life.svg"
     arguments = ["examples/shop.yaml", "--app", "examples.14_pod_life:app", "--svg", str(picture)]

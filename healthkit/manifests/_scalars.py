@@ -72,16 +72,18 @@ def resolve(text: str, tag: str | None, *, plain: bool) -> Value:
 def _plain(text: str) -> Value:
     if text in _WORDS:
         return _WORDS[text]
+    number = None
     if text[0] == ".":
-        return _number(text)
-    if text[0] in "+-0123456789":
-        return _number(text.replace("_", ""))
-    return text
+        number = _number(text)
+    elif text[0] in "+-0123456789":
+        number = _number(text.replace("_", ""))
+    return text if number is None else number
 
 
-def _number(text: str) -> str | int | float:
+def _number(text: str) -> int | float | None:
+    """Return the number that a text is; None if it is none."""
     if len(text) > _LONGEST:
-        return text
+        return None
     if match := _WHOLE.fullmatch(text):
         sign, *digits = match.groups()
         base, found = next((base, d) for base, d in zip(_BASES, digits, strict=True) if d)
@@ -90,4 +92,4 @@ def _number(text: str) -> str | int | float:
             return number
     if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
-    return text
+    return None

@@ -14,6 +14,7 @@ from healthkit._signal_table import CURRENT, REAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 Ts = TypeVarTuple("Ts")
 
@@ -28,7 +29,11 @@ class PodSignalLoop(asyncio.SelectorEventLoop):
             super().add_signal_handler(sig, callback, *args)
             return
         context = contextvars.copy_context()
-        table.signal(sig, lambda *_: self.call_soon(callback, *args, context=context))
+
+        def handle(_number: int, _frame: FrameType | None) -> None:
+            self.call_soon(callback, *args, context=context)
+
+        table.signal(sig, handle)
 
     def remove_signal_handler(self, sig: int) -> bool:
         """Take a handler back; return whether there was one."""

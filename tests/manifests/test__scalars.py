@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from healthkit.manifests._scalars import Value, resolve
@@ -88,6 +88,8 @@ def test_whole_numbers_are_themselves(number: int) -> None:
 
 
 @given(st.text(max_size=20))
+@example("0:_")
+@example("1_000 pods")
 def test_every_text_means_something(text: str) -> None:
     """A string is the text itself."""
     value = resolve(text, None, plain=True)
