@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from healthkit.testing._played import Pod
     from healthkit.testing._template import Template
 
-#: From what the controller sees to what it does, in seconds.
+#: From what the controller sees to what it does, in seconds. More than `_replicas.ACTS`, so that a
+#: step has been taken before the next one is thought of.
 ACTS: Final = 0.03
 
 #: How much later than the progress deadline it looks, in seconds (progress.go,
@@ -220,8 +221,7 @@ class Controller:
 
 
 def _size(replicas: ReplicaSet) -> Size:
-    """Return how great one is. What is to go is no longer available, though it is still there."""
-    return Size(replicas.desired, min(replicas.desired, replicas.available))
+    return Size(replicas.desired, replicas.available)
 
 
 def _resize(sets: list[ReplicaSet], sizes: list[int]) -> None:

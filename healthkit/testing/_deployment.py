@@ -6,8 +6,8 @@ kubelet lives their lives. Where it differs:
 
 1. `max_surge` and `max_unavailable` are the numbers that the manifest's percentages come to for its
    own replicas. `scale` doesn't resolve them anew.
-2. What is taken away from a ReplicaSet counts at once. The real controllers race there by some
-   milliseconds.
+2. Each controller sees what the other one has done before it acts again. The real ones race there
+   by some milliseconds.
 3. It is never paused, keeps all its revisions, and knows of no PodDisruptionBudget and no
    autoscaler.
 """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from healthkit.testing._played import Pod
     from healthkit.testing._template import Template
 
-#: From what it sees to what it does, in seconds. Less than `_deployment.ACTS`: what a Deployment
+#: From what it sees to what it does, in seconds. Less than `_controller.ACTS`: what a Deployment
 #: takes away is gone before it gives to another ReplicaSet, so that no pod is too many between.
 ACTS: Final = 0.01
 

@@ -107,7 +107,8 @@ class Service:
         self._propagation = propagation
         self._falls_back = falls_back
         self._ready: Rota[Backend] = Rota()
-        self._ending: Rota[Backend] = Rota()
+        #: Ready ones and terminating ones that serve: whom it falls back to.
+        self._serving: Rota[Backend] = Rota()
         self._clients: list[_Client] = []
         #: Whether there has been an endpoint yet: before that nobody asks.
         self._open = False
@@ -158,13 +159,13 @@ class Service:
     def pick(self) -> Backend | None:
         """Return whom the next new connection goes to, in turn; None if there is nobody."""
         chosen = self._ready.next()
-        return self._ending.next() if chosen is None and self._falls_back else chosen
+        return self._serving.next() if chosen is None and self._falls_back else chosen
 
     def _act(self, backend: Backend, endpoint: Endpoint | None) -> None:
         ready = endpoint is not None and endpoint.ready
         serving = endpoint is not None and endpoint.serving
         self._ready.put(backend, there=ready)
-        self._ending.put(backend, there=serving and not ready)
+        self._serving.put(backend, there=serving)
         if ready and not self._open:
             self._open = True
             for client in self._clients:

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.simulator [pods]
 
 Each pod has the three probes; a rolling update replaces all of them halfway. The numbers are
-seconds of a processor, pods that were made, probes that were asked, and how much memory the process
-had at most.
+seconds of a processor, pods that were made, probes that were asked, and the most memory that the
+process had.
 """
 
 from __future__ import annotations
