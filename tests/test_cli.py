@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,9 @@ import pytest
 
 import healthkit
 from healthkit import cli
+
+#: Run by its path: pytest loads the package itself, as that of a plugin, and can't run it so.
+MAIN = str(Path(healthkit.__file__).with_name("__main__.py"))
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,10 +142,10 @@ def test_it_is_a_module_to_run(monkeypatch: Patch, capsys: Lines) -> None:
     """``python -m healthkit``; importing it runs nothing."""
     monkeypatch.setattr(sys, "argv", ["healthkit", "--version"])
     with pytest.raises(SystemExit) as ended:
-        runpy.run_module("healthkit", run_name="__main__", alter_sys=False)
+        runpy.run_path(MAIN, run_name="__main__")
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("healthkit ")
-    runpy.run_module("healthkit.__main__", run_name="elsewhere")
+    runpy.run_path(MAIN, run_name="elsewhere")
     assert capsys.readouterr().out == ""
 
 
@@ -186,5 +190,5 @@ def test_a_probe_as_a_module_exits_at_once(monkeypatch: Patch, *, interrupted: b
     monkeypatch.setattr(posix, "_exit", leave)
     monkeypatch.setattr(sys, "argv", ["healthkit", "probe", "ready"])
     with pytest.raises(SystemExit) as left:
-        runpy.run_module("healthkit", run_name="__main__", alter_sys=False)
+        runpy.run_path(MAIN, run_name="__main__")
     assert left.value.code == int(interrupted)

@@ -103,7 +103,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if MARK not in metafunc.fixturenames:
         return
     if _LOOP_FACTORY in metafunc.fixturenames:
-        _give(metafunc, _LOOP_FACTORY, _loop())
+        if _may_set_factory(metafunc.config):
+            _give(metafunc, _LOOP_FACTORY, _loop())
     elif "anyio_backend" in metafunc.fixturenames:
         _give(metafunc, "anyio_backend", ("asyncio", {"loop_factory": _loop()}))
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: In the place of the real one: what the plugin asks of it, and nothing else.
 CONFTEST = """
@@ -100,18 +96,28 @@ async def test_it(kubelet, anyio_backend):
 """
 
 
-def play(where: Path, tests: str, *options: str, conftest: str = "") -> str:
-    """Run tests in a directory of their own, with these plugins only; return what is printed."""
-    (where / "conftest.py").write_text(CONFTEST + conftest)
-    (where / "test_it.py").write_text(tests)
-    (where / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    command = [sys.executable, "-m", "pytest", "-rA", "--no-header", "--strict-markers"]
-    command += ["-p", "no:cacheprovider", "-p", "healthkit.testing.plugin", *options]
-    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": _root()}
-    done = subprocess.run(  # noqa: S603  # pytest itself
-        command, cwd=where, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-    return done.stdout + done.stderr
+def play(pytester: pytest.Pytester, tests: str, *options: str, conftest: str = "") -> str:
+    """Run tests in a directory of their own, with these plugins only; return what is printed.
+
+    In this process, but for xdist, which starts others.
+    """
+    pytester.makeconftest(CONFTEST + conftest)
+    pytester.makepyfile(test_it=tests)
+    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+    arguments = ["-rA", "--no-header", "--strict-markers", "-p", "no:cacheprovider"]
+    arguments += ["-p", "healthkit.testing.plugin", *options]
+    if "xdist" in options:
+        done = pytester.runpytest_subprocess(*arguments, timeout=60)
+    else:
+        done = pytester.runpytest_inprocess(*arguments)
+    return f"{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run have the plugins that it names."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", _root())
 
 
 def _root() -> str:
@@ -145,13 +151,13 @@ def passed(output: str) -> list[str]:
         ),
     ],
 )
-def test_whoever_else_is_there(tmp_path: Path, options: list[str]) -> None:
+def test_whoever_else_is_there(pytester: pytest.Pytester, options: list[str]) -> None:
     """Each test passes in virtual time, and has the name that it always had."""
-    output = play(tmp_path, TESTS, *options)
+    output = play(pytester, TESTS, *options)
     assert passed(output) == IDS, output
 
 
-def test_a_projects_own_backend_is_left_to_its_other_tests(tmp_path: Path) -> None:
+def test_a_projects_own_backend_is_left_to_its_other_tests(pytester: pytest.Pytester) -> None:
     """It may be trio, for the whole session."""
     conftest = """
 import pytest
@@ -170,11 +176,11 @@ async def test_ours(kubelet):
 async def test_theirs():
     await trio.sleep(0)
 """
-    output = play(tmp_path, tests, "-p", "anyio.pytest_plugin", conftest=conftest)
+    output = play(pytester, tests, "-p", "anyio.pytest_plugin", conftest=conftest)
     assert passed(output) == ["test_ours", "test_theirs"], output
 
 
-def test_a_kubelet_of_the_projects_own_is_left_alone(tmp_path: Path) -> None:
+def test_a_kubelet_of_the_projects_own_is_left_alone(pytester: pytest.Pytester) -> None:
     """The name is not ours."""
     tests = """
 import pytest
@@ -186,10 +192,10 @@ def kubelet():
 def test_it(kubelet):
     assert kubelet == "theirs"
 """
-    assert passed(play(tmp_path, tests, "-p", "anyio.pytest_plugin")) == ["test_it"]
+    assert passed(play(pytester, tests, "-p", "anyio.pytest_plugin")) == ["test_it"]
 
 
-def test_a_failure_shows_what_the_pods_did(tmp_path: Path) -> None:
+def test_a_failure_shows_what_the_pods_did(pytester: pytest.Pytester) -> None:
     """And what ended the simulation, in the test that awaited it; the fixtures still end."""
     tests = """
 import asyncio
@@ -207,7 +213,7 @@ async def test_raises(kubelet):
 async def test_passes(kubelet):
     pass
 """
-    output = play(tmp_path, tests, "-p", "anyio.pytest_plugin")
+    output = play(pytester, tests, "-p", "anyio.pytest_plugin")
     assert output.count("---- pods ----") == 3, output
     assert output.count("web-0: 0.0 s started") == 3
     assert output.count("closed at") == 4
@@ -235,15 +241,33 @@ async def test_passes(kubelet):
     ],
 )
 def test_what_cannot_work_is_said_in_one_line(
-    tmp_path: Path, tests: str, options: list[str], said: str
+    pytester: pytest.Pytester, tests: str, options: list[str], said: str
 ) -> None:
     """Without a traceback."""
     plugins = [part for one in options for part in ("-p", one)]
     more = ["-o", "asyncio_default_fixture_loop_scope=function"] if len(options) > 1 else []
-    output = play(tmp_path, tests, *plugins, *more)
+    output = play(pytester, tests, *plugins, *more)
     assert said in output, output
     assert "Traceback" not in output
     assert "1 error" in output
+
+
+LOOP_FACTORIES = """
+import asyncio
+
+def pytest_asyncio_loop_factories(config, item):
+    return {"own": asyncio.SelectorEventLoop}
+"""
+
+
+@has_pytest_asyncio
+def test_where_a_project_makes_its_own_loops_it_says_so(pytester: pytest.Pytester) -> None:
+    """In pytest-asyncio's auto mode; two can't both choose."""
+    options = ("-p", "anyio.pytest_plugin", *ASYNCIO, "--asyncio-mode=auto")
+    tests = "async def test_it(kubelet): pass"
+    output = play(pytester, tests, *options, conftest=LOOP_FACTORIES)
+    assert "expected the test's own loop in virtual time" in output, output
+    assert "1 passed" not in output
 
 
 def test_loading_it_imports_next_to_nothing() -> None:
