@@ -18,7 +18,7 @@ demo: $(VENV)/.demo  ## play the life of a pod: warm-up, load, SIGTERM, drain
 test: test-quick test-servers  ## all tests: the quick ones first, then those on real servers
 
 test-quick: $(VENV)/.dev  ## everything in virtual time
-	$(BIN)/python -m pytest --ignore=tests/integration
+	@sh tests/quick.sh $(BIN)/python
 
 coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all lines and branches
 	$(BIN)/coverage run -m pytest --ignore=tests/integration

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: What the command finds in its environment, beside what the test says.
+#: A signal that is blocked in the main thread would strike another one.
+pytestmark = pytest.mark.alone
+
 ENVIRON = {"PATH": os.environ["PATH"]}
 
 

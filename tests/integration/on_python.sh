@@ -23,7 +23,7 @@ if [ -z "$python" ]; then
 fi
 echo "Python $version: $("$python" --version)"
 make --no-print-directory ".venv-$version/.dev" VENV=".venv-$version" PYTHON="$python"
-".venv-$version/bin/python" -m pytest --ignore=tests/integration
+sh tests/quick.sh ".venv-$version/bin/python"
 case ${2-} in
 quick) ;;
 servers)

@@ -22,4 +22,4 @@ PY
 cp -R tests examples pyproject.toml README.md "$work"
 cd "$work"
 "$work/venv/bin/python" -c "import healthkit, sys; sys.exit(healthkit.__file__.startswith('$root'))"
-"$work/venv/bin/python" -m pytest --ignore=tests/integration -q
+sh tests/quick.sh "$work/venv/bin/python" -q
