@@ -20,10 +20,10 @@ from healthkit._run import CAUGHT, Signals, main
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What the command finds in its environment, beside what the test says.
 #: A signal that is blocked in the main thread would strike another one.
 pytestmark = pytest.mark.alone
 
+#: What the command finds in its environment, beside what the test says.
 ENVIRON = {"PATH": os.environ["PATH"]}
 
 
