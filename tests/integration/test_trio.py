@@ -146,7 +146,7 @@ async def test_ctrl_c_ends_a_pod_on_trio_in_order(tmp_path: Path, workers: str) 
     async with Hypercorn(tmp_path, workers) as server:
         await server.is_ready()
         (tmp_path / "cache hangs").touch()
-        # Trio raises KeyboardInterrupt wherever it is: in the task that has just answered, hypercorn
+        # Trio raises KeyboardInterrupt wherever it is: in the task that has just answered hypercorn
         # takes it for a failure of the app. No task does anything now, if we give it a moment.
         await asyncio.sleep(0.3)
         os.killpg(server.pid, signal.SIGINT)
