@@ -113,15 +113,21 @@ def read(arguments: Sequence[str]) -> Options | None:
         )
     _check(found, faults)
     values = found.values
+    lasts, delete_at = _optional(found, "--for"), _optional(found, "--delete-at")
+    if lasts is not None and delete_at is not None and delete_at > lasts:
+        raise ConfigError(
+            f"found --delete-at {values['--delete-at']}, which is after the end at --for"
+            f" {values['--for']}: expected it before"
+        )
     return Options(
         manifest=found.operand,
         app=values.get("--app"),
         boot=duration("--boot", values.get("--boot", str(BOOT))),
         warm_up=duration("--warm-up", values.get("--warm-up", "0")),
         faults=tuple(faults),
-        lasts=_optional(found, "--for"),
+        lasts=lasts,
         deletes="--no-delete" not in found.flags,
-        delete_at=_optional(found, "--delete-at"),
+        delete_at=delete_at,
         workload=values.get("--workload"),
         container=values.get("--container"),
         svg=values.get("--svg"),

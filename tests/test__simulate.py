@@ -361,6 +361,10 @@ def test_it_says_what_it_is_for(capsys: Lines) -> None:
         ("deploy.yaml --app a:b --boot 2", "found --boot and --app, expected one"),
         ("deploy.yaml --app a:b --fail liveness 1..2", "found --fail and --app, expected one"),
         ("deploy.yaml --delete --no-delete", "found --delete and --no-delete, expected one"),
+        (
+            "deploy.yaml --delete-at 6 --for 5",
+            "found --delete-at 6, which is after the end at --for",
+        ),
         ("deploy.yaml --delete-at 5 --no-delete", "found --delete-at and --no-delete, expected"),
         (
             "more.yaml --workload once --warm-up 3",

@@ -5,9 +5,9 @@ server of Kubernetes 1.36 would refuse is refused with one line that has the fil
 field and the API server's own reason. Where this differs from them:
 
 1. Only the first reason is told.
-2. What says nothing of a pod's life is not looked at, beyond its name: volumes, resources, security
-   contexts, affinity, host ports, the status. Other kinds of objects, CronJobs among them, are
-   skipped.
+2. What is not played is not looked at, beyond its name and type: volumes, resources, security
+   contexts, affinity, host ports, ``activeDeadlineSeconds``, the status. Other kinds of objects,
+   CronJobs among them, are skipped.
 3. A key that stands twice is refused, whatever kubectl was told to do with it.
 4. A StatefulSet's template is checked at once, and not first when its pods are made.
 5. An image with ``{{`` in it is a template that nobody rendered.
@@ -105,12 +105,19 @@ def workload(
     """
     if isinstance(manifest, str | os.PathLike):
         where, found = f"{os.fspath(manifest)}: ", read(manifest)
+        others = "" if found else _others(manifest)
     else:
-        where, found = "", _read_before(manifest)
+        where, found, others = "", _read_before(manifest), ""
     chosen = [one for one in found if name is None or name in _called(one)]
     if len(chosen) == 1:
         return chosen[0]
-    raise ConfigError(one_line(f"{where}{_choice(found, chosen, name)}"))
+    raise ConfigError(one_line(f"{where}{_choice(found, chosen, name, others)}"))
+
+
+def _others(path: str | os.PathLike[str]) -> str:
+    """Say which kinds of objects a file has: there may be a slip in one of them."""
+    kinds = ", ".join(_objects.kinds(_source.from_file(path)))
+    return f", but {kinds}" if kinds else ""
 
 
 def _read_before(manifest: object) -> list[Workload]:
@@ -129,11 +136,11 @@ def _full_name(one: Workload) -> str:
     return f"{one.kind.lower()}/{one.name}"
 
 
-def _choice(found: list[Workload], chosen: list[Workload], name: str | None) -> str:
+def _choice(found: list[Workload], chosen: list[Workload], name: str | None, others: str) -> str:
     """Say why there is no one workload to choose."""
     kinds = "a Pod, Deployment, StatefulSet, DaemonSet or Job"
     if not found:
-        return f"found no workload: expected {kinds}"
+        return f"found no workload{others}: expected {kinds}"
     names = ", ".join(sorted({_full_name(one) for one in chosen or found}))
     if name is None:
         return f"found {len(found)} workloads: pass the name of one of them: {names}"

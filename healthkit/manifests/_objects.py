@@ -41,6 +41,11 @@ def objects(source: Source) -> Iterator[Document]:
         yield from _flat(source, root)
 
 
+def kinds(source: Source) -> list[str]:
+    """Return the kinds of all objects, each once."""
+    return sorted({_text(document, "kind") for document in objects(source)})
+
+
 def _flat(source: Source, root: Node) -> Iterator[Document]:
     if not isinstance(root, Mapping):
         found = "a list" if isinstance(root, Sequence) else "no object"

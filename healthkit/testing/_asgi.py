@@ -12,7 +12,8 @@ pod, and its state in its lifespan.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import inspect
+from typing import TYPE_CHECKING, Final
 
 from healthkit import _validate
 from healthkit.errors import ConfigError
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from healthkit.testing._commands import Commands
     from healthkit.testing._exchange import Asgi3
     from healthkit.testing._lifespan import Mode
+
+#: What is asked for, and what is often given.
+_APP: Final = "app(scope, receive, send), as ASGI 3 has it; call a factory or a class first"
 
 
 class AsgiApp:
@@ -59,8 +63,8 @@ class AsgiApp:
         timeout_graceful_shutdown: float | None = None,
         commands: Commands | None = None,
     ) -> None:
-        if not callable(app):
-            raise _validate.refuse("app", app, "an ASGI 3 app")
+        if not _takes_a_scope(app):
+            raise _validate.refuse("app", app, _APP)
         if lifespan not in {"auto", "on", "off"}:
             raise _validate.refuse("lifespan", lifespan, "'auto', 'on' or 'off'")
         limit = timeout_graceful_shutdown
@@ -94,6 +98,21 @@ class AsgiApp:
         after = self._last.gone if self._last is not None and self._last.is_over(loop) else None
         self._last = AsgiProcess(self._image, clock, exited, after)
         return self._last
+
+
+def _takes_a_scope(app: object) -> bool:
+    """Whether an app can be called as ASGI 3 says; a class, a factory and a WSGI app can't."""
+    if not callable(app) or (isinstance(app, type) and not hasattr(app, "__await__")):
+        return False
+    try:
+        signature = inspect.signature(app)
+    except (TypeError, ValueError):  # it says nothing of its parameters
+        return True
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        return False
+    return True
 
 
 def _port(number: object) -> int:

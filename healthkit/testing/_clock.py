@@ -8,7 +8,10 @@ Two clocks fulfil it: `Schedule`, which knows nothing but its own callbacks and 
 from __future__ import annotations
 
 import heapq
+import math
 from typing import TYPE_CHECKING, Protocol
+
+from healthkit import _validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,3 +86,17 @@ class Schedule:
                 self._now = moment
                 entry.callback()
         self._now = max(self._now, when)
+
+
+def length(what: str, value: object, *, endless: bool = False) -> float:
+    """Return a length of virtual time in seconds, from 0. It may be more than a day.
+
+    Raises:
+        ConfigError: it is no such number, or it is infinite and not `endless`: no time gets there.
+    """
+    expected = f"seconds as a {'' if endless else 'finite '}number from 0"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _validate.refuse(what, value, expected)
+    if not value >= 0 or (value == math.inf and not endless):  # NaN: no comparison is true of it
+        raise _validate.refuse(what, value, expected)
+    return value

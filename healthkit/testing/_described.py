@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
+from healthkit import _validate
+from healthkit.testing._clock import length
 from healthkit.testing._process import Answer
 
 if TYPE_CHECKING:
@@ -20,6 +22,17 @@ if TYPE_CHECKING:
 
 #: What a container runtime reports of a process that SIGKILL has ended: 128 + 9.
 KILLED: Final = 137
+
+
+#: The fields of a `Life` that are seconds, some of them or None.
+_SECONDS: Final = (
+    "listens_at",
+    "exits_after_sigterm",
+    "closes_after_sigterm",
+    "handles_sigterm_at",
+    "exits_at",
+    "timeout_overhead",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,10 @@ class Reply:
     #: With lower-case names.
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b"ok"
+
+    def __post_init__(self) -> None:
+        _validate.whole("status", self.status, least=100, most=599)
+        length("delay", self.delay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,9 @@ class Ran:
     takes: float = 0.0
     exit_code: int = 0
     output: str = ""
+
+    def __post_init__(self) -> None:
+        length("takes", self.takes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,12 @@ class Life:
     ports: frozenset[int] | None = None
     #: Seconds that a request which times out takes more than its timeout.
     timeout_overhead: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in _SECONDS:
+            moment: float | None = getattr(self, name)
+            if moment is not None:
+                length(name, moment, endless=name == "listens_at")
 
 
 class Described:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from healthkit import manifests
+from healthkit import _validate, manifests
 from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Exec, HttpGet, PodSpec, TcpSocket, Workload
 from healthkit.testing._asgi import AsgiApp
+from healthkit.testing._asgi_process import LAST_PORT
 from healthkit.testing._commands import not_understood
 from healthkit.testing._described import Described
+from healthkit.testing._service import Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from healthkit.manifests._spec import Container
@@ -71,8 +75,14 @@ def chosen(spec: PodSpec, name: str | None) -> PodSpec:
     return replace(spec, containers=(first, *others))
 
 
-def port(container: Container) -> int:
-    """Return where a container's app listens."""
+def port_of(container: Container, said: int | None) -> int:
+    """Return where a container's app listens: where the caller says, or the manifest.
+
+    Raises:
+        ConfigError: the caller says what is no port.
+    """
+    if said is not None:
+        return _validate.whole("port", said, least=1, most=LAST_PORT)
     if container.ports:
         return container.ports[0].number
     probes = (container.readiness, container.startup, container.liveness)
@@ -96,6 +106,35 @@ def as_app(app: Runnable, container: Container, port: int, commands: Commands | 
         if not made.understands(command):
             raise not_understood(command)
     return made
+
+
+def clients(traffic: object) -> Traffic | None:
+    """Return who sends requests.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if traffic is None or isinstance(traffic, Traffic):
+        return traffic
+    raise _validate.refuse("traffic", traffic, "a Traffic(...), or None for no request")
+
+
+def asked(condition: Callable[[], object]) -> object:
+    """Return what a condition says.
+
+    Raises:
+        ConfigError: it can't be asked, or what it says has to be awaited: that is always true.
+    """
+    if not callable(condition):
+        raise _validate.refuse(
+            "condition", condition, "a function; leave out its parentheses, as in until(pod.ready)"
+        )
+    said = condition()
+    if inspect.isawaitable(said):
+        if inspect.iscoroutine(said):
+            said.close()
+        raise _validate.refuse("condition", condition, "a function without `async`")
+    return said
 
 
 def _commands(container: Container) -> list[tuple[str, ...]]:

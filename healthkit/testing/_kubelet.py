@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from healthkit import _validate
 from healthkit.errors import ConfigError
 from healthkit.testing import _given
-from healthkit.testing._clock import Schedule
+from healthkit.testing._clock import Schedule, length
 from healthkit.testing._deployment import MOST, Deployment
 from healthkit.testing._played import Pod
 from healthkit.testing._service import PROPAGATION, Service, Traffic
@@ -99,7 +99,7 @@ class Kubelet:
         """
         spec = _given.chosen(_given.template(manifest, workload), container)
         played = spec.containers[0]
-        number = _given.port(played) if port is None else port
+        number = _given.port_of(played, port)
         runs = _given.as_app(app, played, number, commands)
         self._enter_cluster()
         service = self._service(traffic, falls_back=False)
@@ -143,7 +143,7 @@ class Kubelet:
         spec = _given.chosen(made.template, container)
         count = made.replicas if replicas is None else replicas
         _validate.whole("replicas", count, least=0, most=MOST)
-        number = _given.port(spec.containers[0]) if port is None else port
+        number = _given.port_of(spec.containers[0], port)
 
         def build(runnable: Runnable) -> App | None:
             return _given.as_app(runnable, spec.containers[0], number, commands)
@@ -170,16 +170,21 @@ class Kubelet:
 
     def _service(self, traffic: Traffic | None, *, falls_back: bool) -> Service:
         service = Service(self.clock, propagation=self._propagation, falls_back=falls_back)
-        service.begin(traffic)
+        service.begin(_given.clients(traffic))
         self._services.append(service)
         return service
 
     async def advance(self, seconds: float) -> None:
         """Let time pass, and everything happen that is due in it.
 
+        Args:
+            seconds: of virtual time, from 0.
+
         Raises:
+            ConfigError: `seconds` is something else.
             StuckError: the app can't go on: it blocks the event loop, spins, or waits for ever.
         """
+        seconds = length("advance", seconds)
         if isinstance(self.clock, Schedule):
             self.clock.run_until(self.clock.now() + seconds)
         else:
@@ -193,10 +198,12 @@ class Kubelet:
             within: seconds, at most.
 
         Raises:
+            ConfigError: `condition` is no function, or a coroutine function.
+            StuckError: as `advance` does.
             TimeoutError: it was not so in time.
         """
-        end = self.clock.now() + within
-        while not condition():
+        end = self.clock.now() + length("within", within)
+        while not _given.asked(condition):
             left = end - self.clock.now()
             if left <= 0:
                 raise TimeoutError(

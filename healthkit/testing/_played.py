@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from healthkit import _validate
 from healthkit.testing._pod import PodLife
 from healthkit.testing._service import SERVER_ERROR
 from healthkit.testing._timeline import Timeline
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from healthkit.testing._rules import Pace
     from healthkit.testing._service import Service
     from healthkit.testing._status import ContainerState, Endpoint, Phase
+
+#: The longest grace period that an int64 of the API can say, in seconds.
+_LONGEST: Final = 2**63 - 1
+
+#: What a condition may say (k8s.io/api/core/v1/types.go, ConditionStatus).
+_STATUSES: Final = ("True", "False", "Unknown")
+
+#: Conditions that the kubelet writes itself: what others patch there does not stay.
+_OWN: Final = frozenset({"PodScheduled", "Initialized", "ContainersReady", "Ready"})
 
 
 class Pod:
@@ -134,11 +144,16 @@ class Pod:
 
         Args:
             grace_period_seconds: in place of the manifest's. 0 is a forced deletion.
+
+        Raises:
+            ConfigError: that is no whole number from 0.
         """
         self.delete_now(grace_period_seconds)
 
     def delete_now(self, grace_period_seconds: int | None = None) -> None:
         """Delete it, for callers that are no coroutine."""
+        if grace_period_seconds is not None:
+            _validate.whole("grace_period_seconds", grace_period_seconds, least=0, most=_LONGEST)
         first = not self.terminating
         self._life.delete(grace_period_seconds)
         if first:
@@ -146,7 +161,19 @@ class Pod:
                 told()
 
     def set_condition(self, kind: str, status: str | bool) -> None:  # noqa: FBT001  # True, False
-        """Patch a condition, as a readiness gate's controller does: True, False or Unknown."""
+        """Patch a condition, as a readiness gate's controller does.
+
+        Args:
+            kind: its type, as the manifest's readiness gate has it.
+            status: True, False or Unknown.
+
+        Raises:
+            ConfigError: `status` is something else, or the kubelet's own condition is meant.
+        """
+        if str(status) not in _STATUSES:
+            raise _validate.refuse("status", status, "True, False or Unknown")
+        if kind in _OWN:
+            raise _validate.refuse("kind", kind, "another: this one is the kubelet's own")
         self._life.set_condition(kind, str(status))
 
     def lose_node(self) -> None:

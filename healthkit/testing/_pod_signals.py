@@ -124,6 +124,10 @@ def _step_by_step(
             step = _throwing(work, exc)
 
 
+#: By this a frame is known that stands between a task and the coroutine `work`.
+DRIVER: Final[types.CodeType] = getattr(_step_by_step, "__code__")  # noqa: B009  # types hide it
+
+
 def _sending(work: Coroutine[Any, Any, object], value: object) -> Callable[[], Any]:
     return lambda: work.send(value)
 

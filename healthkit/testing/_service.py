@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
+from healthkit import _validate
 from healthkit.testing._process import Answer, Request
 from healthkit.testing._rota import Rota
 
@@ -38,9 +39,17 @@ SERVER_ERROR: Final = 500
 _CLIENT: Final = "10.0.2.9"
 
 
+#: How many clients of one kind there may be; more is a slip, and takes all memory.
+MOST_CLIENTS: Final = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The clients of a Service. Each sends its next request when it has the answer to the last."""
+    """The clients of a Service. Each sends its next request when it has the answer to the last.
+
+    Raises:
+        ConfigError: a value is wrong.
+    """
 
     path: str = "/"
     #: Clients that open a connection for each request, and those that keep theirs.
@@ -48,6 +57,13 @@ class Traffic:
     kept: int = 1
     #: Seconds between two requests of a client.
     every: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not str(self.path).startswith("/"):
+            raise _validate.refuse("path", self.path, "a path that begins with /")
+        for name, count in (("new", self.new), ("kept", self.kept)):
+            _validate.whole(name, count, least=0, most=MOST_CLIENTS)
+        _validate.seconds("every", self.every, zero=False)
 
 
 class Backend(Protocol):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from healthkit._validate import one_line
 from healthkit.errors import HealthkitError
+from healthkit.testing._pod_signals import DRIVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -117,8 +118,14 @@ def _step(awaited: object) -> tuple[FrameType | None, object]:
     """Return the frame of something awaited, and what it awaits itself."""
     for frame, inner in _INSIDE:
         if hasattr(awaited, frame):
-            return getattr(awaited, frame), getattr(awaited, inner)
+            here = getattr(awaited, frame)
+            return here, _driven(here) or getattr(awaited, inner)
     return None, None
+
+
+def _driven(frame: FrameType | None) -> object:
+    """Return the coroutine that a frame drives by hand, if it does: no await leads to it."""
+    return frame.f_locals["work"] if frame is not None and frame.f_code is DRIVER else None
 
 
 def _at(frames: list[FrameType]) -> str:

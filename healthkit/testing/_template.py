@@ -86,7 +86,7 @@ class Image:
 def _checked(app: Deployable, *, factory: bool) -> Callable[[], Runnable]:
     """Return what is called for each pod."""
     if factory:
-        if isinstance(app, Described) or not callable(app):
+        if isinstance(app, Described) or not callable(app) or _needs_something(app):
             raise ConfigError(
                 f"app={shown(app)} with factory=True: expected a function that makes an app"
             )
@@ -100,6 +100,19 @@ def _checked(app: Deployable, *, factory: bool) -> Callable[[], Runnable]:
         )
     single = cast("Runnable", app)
     return lambda: single
+
+
+def _needs_something(function: Callable[..., object]) -> bool:
+    """Whether a function can't be called without arguments."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # it says nothing of its parameters
+        return False
+    try:
+        signature.bind()
+    except TypeError:
+        return True
+    return False
 
 
 def _takes_nothing(function: Callable[..., object]) -> bool:

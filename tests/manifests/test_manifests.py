@@ -122,6 +122,24 @@ def test_a_file_without_a_workload_is_named(tmp_path: Path) -> None:
         workload(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("apiVersion: apps/v1\nkind: deployment\n", "deployment"),
+        (
+            "{apiVersion: v1, kind: Service}\n---\n{apiVersion: batch/v1, kind: CronJob}",
+            "CronJob, Service",
+        ),
+    ],
+)
+def test_a_file_with_other_objects_says_which(tmp_path: Path, text: str, kinds: str) -> None:
+    """A kind in small letters is none that Kubernetes has."""
+    path = tmp_path / "web.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"web\.yaml: found no workload, but {kinds}: expected"):
+        workload(path)
+
+
 def test_importing_it_takes_no_yaml() -> None:
     """Only who reads a manifest needs PyYAML."""
     code = "import sys, healthkit.manifests; sys.exit('yaml' in sys.modules)"

@@ -21,12 +21,17 @@ from healthkit.testing._asgi import AsgiApp
 from tests.testing.played import LoopClock, Played, lifespan, sleepy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator
 
     from starlette.requests import Request as StarletteRequest
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from healthkit.testing._process import App, Process
+
+
+def wsgi(environ: object, start_response: object) -> list[bytes]:
+    """Answer in another protocol."""
+    return [repr((environ, start_response)).encode()]
 
 
 # -- what is given ------------------------------------------------------------------------------
@@ -35,7 +40,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"app": None}, "app=None: expected an ASGI 3 app"),
+        ({"app": None}, r"app=None: expected app\(scope, receive, send\)"),
+        ({"app": Starlette}, "Starlette.*call a factory or a class first"),
+        ({"app": lambda: sleepy}, "call a factory or a class first"),
+        ({"app": wsgi}, "as ASGI 3 has it"),
         ({"name": " "}, "name=' ': expected text"),
         ({"ports": [0]}, "ports=0: expected a whole number from 1 to 65535"),
         ({"ports": ["http"]}, "ports='http': expected a whole number"),
@@ -48,6 +56,32 @@ def test_wrong_values_are_refused(options: dict[str, Any], message: str) -> None
     make: Any = AsgiApp
     with pytest.raises(ConfigError, match=message):
         make(**{"app": sleepy, **options})
+
+
+class Endpoint:
+    """An app that is a class: starlette's HTTPEndpoint is one."""
+
+    def __init__(self, scope: object, receive: object, send: object) -> None:
+        self.given = (scope, receive, send)
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield None
+
+
+class Silent:
+    """An app that says nothing of its parameters."""
+
+    __signature__ = "none"
+
+    async def __call__(self, *given: object) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("app", [Endpoint, Silent(), Starlette()])
+def test_an_app_is_whatever_can_be_called_as_one(app: object) -> None:
+    """A class, too, if what it makes can be awaited."""
+    made: Any = AsgiApp
+    assert repr(made(app)).startswith("<AsgiApp app: ")
 
 
 def test_without_a_loop_nothing_starts() -> None:

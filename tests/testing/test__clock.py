@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthkit.testing._clock import Schedule
+from healthkit.errors import ConfigError
+from healthkit.testing._clock import Schedule, length
 
 
 @given(st.lists(st.integers(-3, 8)))
@@ -56,3 +60,11 @@ def test_its_repr_says_where_it_stands() -> None:
     clock = Schedule(start=1.5)
     clock.call_at(2, lambda: None)
     assert repr(clock) == "<Schedule at 1.5 s, 1 to come>"
+
+
+def test_a_length_is_a_number_that_time_can_pass() -> None:
+    """Infinity is one only where nothing waits for it."""
+    assert length("within", 2 * 86_400) == 172_800
+    assert length("listens_at", math.inf, endless=True) == math.inf
+    with pytest.raises(ConfigError, match="listens_at=nan: expected seconds as a number from 0"):
+        length("listens_at", math.nan, endless=True)

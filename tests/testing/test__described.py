@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
+from healthkit.errors import ConfigError
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Ran, Reply, Says
 from healthkit.testing._process import Answer, Process, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GOOD = Answer(200, body=b"ok")
 
@@ -238,3 +245,22 @@ def test_its_repr_says_whether_it_runs() -> None:
     assert repr(run.process) == "<described process, running>"
     run.process.sigkill()
     assert repr(run.process) == "<described process, over>"
+
+
+@pytest.mark.parametrize(
+    ("make", "values", "error"),
+    [
+        (Life, {"listens_at": -1}, "listens_at=-1: expected seconds"),
+        (Life, {"exits_after_sigterm": math.nan}, "exits_after_sigterm=nan: expected seconds"),
+        (Life, {"exits_at": "9"}, "exits_at='9': expected seconds"),
+        (Ran, {"takes": math.inf}, "takes=inf: expected seconds"),
+        (Reply, {"status": 42}, "status=42: expected a whole number from 100 to 599"),
+        (Reply, {"delay": -0.5}, "delay=-0.5: expected seconds"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    make: Callable[..., object], values: dict[str, Any], error: str
+) -> None:
+    """Where it is written, and not in the middle of a simulation."""
+    with pytest.raises(ConfigError, match=error):
+        make(**values)

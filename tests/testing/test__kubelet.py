@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -33,7 +35,7 @@ from healthkit.testing._service import Traffic
 from tests.testing.deployments import BARE, Cluster, at_once, workload
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Generator, MutableMapping
 
     from healthkit.testing._template import Runnable
 
@@ -228,6 +230,61 @@ def test_until_says_what_was_not_so() -> None:
         at_once(kubelet.until(lambda: False, within=2))
     with pytest.raises(TimeoutError, match="kubelet_is_happy"):
         at_once(kubelet.until(_Named(), within=0))
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, "5", None, True])
+def test_time_passes_by_a_number_of_seconds(seconds: object) -> None:
+    """Nobody ever gets to a moment that is no number."""
+    kubelet = Kubelet(Schedule())
+    length = cast("float", seconds)
+    with pytest.raises(ConfigError, match=r"advance=.* expected seconds as a finite number from 0"):
+        at_once(kubelet.advance(length))
+    with pytest.raises(ConfigError, match=r"within=.* expected seconds as a finite number from 0"):
+        at_once(kubelet.until(lambda: False, within=length))
+    assert kubelet.clock.now() == 0
+
+
+async def _never() -> bool:
+    return False
+
+
+class _Awaited:
+    def __await__(self) -> Generator[None, None, bool]:
+        yield None
+        return False
+
+
+@pytest.mark.parametrize(
+    ("condition", "error"),
+    [
+        (False, r"condition=False: expected a function; leave out its parentheses"),
+        (_never, "condition=<function _never.*>: expected a function without `async`"),
+        (partial(_never), "expected a function without `async`"),
+        (_Awaited, "expected a function without `async`"),
+    ],
+)
+def test_a_condition_is_asked_and_not_awaited(condition: object, error: str) -> None:
+    """A coroutine is always true: such a test would always pass."""
+    kubelet = Kubelet(Schedule())
+    with pytest.raises(ConfigError, match=error):
+        at_once(kubelet.until(cast("Callable[[], object]", condition), within=1))
+
+
+@pytest.mark.parametrize("traffic", [True, "/", {}, 5])
+def test_traffic_is_traffic(traffic: object) -> None:
+    """True is no number of clients."""
+    kubelet = Kubelet(Schedule())
+    with pytest.raises(ConfigError, match=r"traffic=.*: expected a Traffic\(...\), or None"):
+        at_once(kubelet.run(Described(), ONE, traffic=cast("Traffic", traffic)))
+    assert kubelet.pods == []
+
+
+@pytest.mark.parametrize("port", [0, "8000", True])
+def test_a_port_is_called_by_its_name(port: object) -> None:
+    """By that of the parameter, also of a described app."""
+    kubelet = Kubelet(Schedule())
+    with pytest.raises(ConfigError, match="^port=.*: expected a whole number from 1 to 65535"):
+        at_once(kubelet.run(Described(), ONE, port=cast("int", port)))
 
 
 class _Named:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import pytest
+
+from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Container, PodSpec
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Reply, Says
@@ -61,6 +65,30 @@ def test_a_gate_is_opened_from_outside() -> None:
     assert pod.ready()
     pod.set_condition("example.com/ok", "False")
     assert not pod.ready()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "error"),
+    [
+        ("example.com/ok", "yes", "status='yes': expected True, False or Unknown"),
+        ("Ready", "True", "kind='Ready': expected another: this one is the kubelet's own"),
+    ],
+)
+def test_a_condition_that_cannot_be_is_refused(kind: str, status: str, error: str) -> None:
+    """A slip would leave the gate shut, and nobody would know why."""
+    pod, _ = running(spec=GATED)
+    with pytest.raises(ConfigError, match=error):
+        pod.set_condition(kind, status)
+    assert kind not in pod.conditions or not pod.ready()
+
+
+@pytest.mark.parametrize("grace", [-1, 2.5, math.nan, "5", True])
+def test_a_grace_period_is_a_whole_number(grace: object) -> None:
+    """As in a manifest."""
+    pod, _ = running()
+    with pytest.raises(ConfigError, match="grace_period_seconds=.*: expected a whole number from"):
+        at_once(pod.delete(cast("int", grace)))
+    assert not pod.terminating
 
 
 def test_a_forced_deletion_takes_the_object_at_once() -> None:

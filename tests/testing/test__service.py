@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Container, PodSpec, Sleep
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Reply, Says
@@ -317,3 +319,20 @@ def test_connection_close_leaves_no_connection_to_be_found_closed() -> None:
     """Measured: no request lost, and no stale close."""
     service = under_load(replace(CLOSES, listens_at=4.0))
     assert (service.lost, service.kept.stale) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"path": "cart"}, "path='cart': expected a path that begins with /"),
+        ({"path": None}, "path=None: expected a path"),
+        ({"new": -1}, "new=-1: expected a whole number from 0"),
+        ({"kept": 1.5}, "kept=1.5: expected a whole number from 0"),
+        ({"every": 0}, "every=0: expected seconds as a number above 0"),
+        ({"every": math.nan}, "every=nan: expected seconds as a number above 0"),
+    ],
+)
+def test_traffic_that_cannot_be_is_refused(values: dict[str, Any], error: str) -> None:
+    """Clients that never wait would let no time pass."""
+    with pytest.raises(ConfigError, match=error):
+        Traffic(**values)

@@ -12,6 +12,7 @@ import pytest
 
 from healthkit.errors import HealthkitError
 from healthkit.testing import _stuck
+from healthkit.testing._pod_signals import PodSignals, watched
 from healthkit.testing._stuck import StuckError
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ async def by_generator() -> None:
     await old_style()
 
 
+async def driven() -> None:
+    """Wait in what is driven step by step, as an app's lifespan is."""
+    await watched(deeper(), PodSignals(asyncio.get_running_loop(), print))
+
+
 async def by_iterating() -> None:
     """Wait for an asynchronous generator, whose frame nobody can reach from here."""
     async for _ in counting():
@@ -56,7 +62,12 @@ async def by_iterating() -> None:
 
 @pytest.mark.parametrize(
     ("waits", "where"),
-    [(plainly, "deeper"), (by_generator, "old_style"), (by_iterating, "by_iterating")],
+    [
+        (plainly, "deeper"),
+        (by_generator, "old_style"),
+        (driven, "deeper"),
+        (by_iterating, "by_iterating"),
+    ],
 )
 async def test_a_task_is_named_with_the_innermost_line_of_the_users(
     waits: Callable[[], Coroutine[Any, Any, None]], where: str

@@ -74,6 +74,25 @@ def test_a_factory_is_a_function(app: object) -> None:
         Image(cast("Runnable", app), build, factory=True)
 
 
+@pytest.mark.parametrize("app", [asgi, sorted])
+def test_a_factory_needs_no_arguments(app: object) -> None:
+    """An app that is taken for one is found before it is called."""
+    with pytest.raises(ConfigError, match="factory=True: expected a function that makes an app"):
+        Image(cast("Runnable", app), build, factory=True)
+
+
+def test_a_factory_may_say_nothing_of_its_parameters() -> None:
+    """Then it is called."""
+
+    class Silent:
+        __signature__ = "none"
+
+        def __call__(self) -> Described:
+            return Described()
+
+    assert not Image(cast("Runnable", Silent()), build, factory=True).single
+
+
 def test_a_factory_that_nobody_calls_one_is_found() -> None:
     """A function without a parameter can be no ASGI application."""
 
