@@ -149,6 +149,15 @@ def test_a_kept_connection_ends_when_the_server_says_so(header: str) -> None:
     assert (service.kept.sent, service.kept.stale) == (4, 0)
 
 
+def test_a_kept_connection_that_breaks_is_kept_no_longer() -> None:
+    """The next request takes a new one, to whoever is next; it was lost, and not found closed."""
+    breaks = replace(NOW, says=(Says("/", Reply(broken="eof")),))
+    service, clock, made = served(NOW, breaks, traffic=ONE_KEPT)
+    clock.run_until(9.9)
+    assert sorted(pod.requests for pod in made) == [1, 6]
+    assert (service.lost, service.kept.stale) == (1, 0)
+
+
 class Closing:
     """A process that closes each connection behind its answer, and says so to nobody."""
 
