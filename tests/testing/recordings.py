@@ -142,12 +142,11 @@ def _phases(spec: PodSpec, phase: Json, start: float) -> dict[ProbeKind, float]:
         "liveness": container.liveness,
         "readiness": container.readiness,
     }
-    given = {kind: float(phase[kind]) for kind in probes if kind in phase}
-    periods = {kind: probe.period for kind, probe in probes.items() if probe and kind in given}
-    if not periods:
+    given: dict[ProbeKind, float] = {kind: float(phase[kind]) for kind in probes if kind in phase}
+    ticks = [(one.period, given[kind]) for kind, one in probes.items() if one and kind in given]
+    if not ticks:
         return given
-    longest = max(periods, key=lambda kind: periods[kind])
-    tick, period = given[longest], periods[longest]
+    period, tick = max(ticks)
     began = tick + round((start - STARTING - tick) / period) * period
     return {kind: given.get(kind, began) for kind in probes}
 
