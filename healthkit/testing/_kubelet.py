@@ -7,6 +7,7 @@ for described ones.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -51,12 +52,12 @@ class Kubelet:
             propagation: seconds from a change of an endpoint to its effect on new connections.
 
         Raises:
-            ConfigError: no event loop in virtual time is running.
+            ConfigError: no event loop in virtual time is running, or `propagation` is no time.
         """
         self.clock = _running() if clock is None else clock
         #: All pods so far.
         self.pods: list[Pod] = []
-        self._propagation = propagation
+        self._propagation = _validate.seconds("propagation", propagation, zero=True)
         self._services: list[Service] = []
         self._deployments: list[Deployment] = []
         #: Whether the variable has been set here.
@@ -178,8 +179,10 @@ class Kubelet:
         """Let time pass, and everything happen that is due in it.
 
         Raises:
+            ConfigError: that is no time that could pass.
             StuckError: the app can't go on: it blocks the event loop, spins, or waits for ever.
         """
+        _span("seconds", seconds)
         if isinstance(self.clock, Schedule):
             self.clock.run_until(self.clock.now() + seconds)
         else:
@@ -193,8 +196,10 @@ class Kubelet:
             within: seconds, at most.
 
         Raises:
+            ConfigError: `within` is no time that could pass.
             TimeoutError: it was not so in time.
         """
+        _span("within", within)
         end = self.clock.now() + within
         while not condition():
             left = end - self.clock.now()
@@ -234,6 +239,13 @@ def _running() -> Clock:
         f"Kubelet: found {found}, expected one in virtual time: use the fixture `kubelet`"
         " or healthkit.testing.run(main)"
     )
+
+
+def _span(what: str, seconds: object) -> None:
+    """Refuse what is no time that could pass: NaN would pass in silence, and nothing happen."""
+    number = math.nan if isinstance(seconds, bool) else seconds
+    if not isinstance(number, int | float) or not 0 <= number < math.inf:
+        raise _validate.refuse(what, seconds, "seconds as a number from 0")
 
 
 def _name(condition: Callable[[], object]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from healthkit import _validate
 from healthkit.testing._pod import PodLife
 from healthkit.testing._service import SERVER_ERROR
 from healthkit.testing._timeline import Timeline
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from healthkit.testing._rules import Pace
     from healthkit.testing._service import Service
     from healthkit.testing._status import ContainerState, Endpoint, Phase
+
+#: What a condition can be.
+_STATUSES: Final = ("True", "False", "Unknown")
+
+#: More seconds than anything is played for; the manifest's own grace period is an int32 at most.
+_MOST_GRACE: Final = 2_147_483_647
 
 
 class Pod:
@@ -134,11 +141,16 @@ class Pod:
 
         Args:
             grace_period_seconds: in place of the manifest's. 0 is a forced deletion.
+
+        Raises:
+            ConfigError: not a whole number from 0.
         """
         self.delete_now(grace_period_seconds)
 
     def delete_now(self, grace_period_seconds: int | None = None) -> None:
         """Delete it, for callers that are no coroutine."""
+        if grace_period_seconds is not None:
+            _validate.whole("grace_period_seconds", grace_period_seconds, least=0, most=_MOST_GRACE)
         first = not self.terminating
         self._life.delete(grace_period_seconds)
         if first:
@@ -146,7 +158,13 @@ class Pod:
                 told()
 
     def set_condition(self, kind: str, status: str | bool) -> None:  # noqa: FBT001  # True, False
-        """Patch a condition, as a readiness gate's controller does: True, False or Unknown."""
+        """Patch a condition, as a readiness gate's controller does; nothing if the pod is gone.
+
+        Raises:
+            ConfigError: neither True, False nor Unknown.
+        """
+        if str(status) not in _STATUSES:
+            raise _validate.refuse("status", status, f"one of {', '.join(_STATUSES)}")
         self._life.set_condition(kind, str(status))
 
     def lose_node(self) -> None:

@@ -286,3 +286,15 @@ def test_healthkit_drains_in_it_as_in_a_cluster() -> None:
     requests, lost = run(play)
     assert requests > 50
     assert lost == 0
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "5", True])
+def test_time_only_passes_forward(seconds: object) -> None:
+    """What is no time is refused: a test in which none passed would hold whatever it asserts."""
+    kubelet = Kubelet(Schedule())
+    with pytest.raises(ConfigError, match="seconds=.*: expected seconds as a number from 0"):
+        at_once(kubelet.advance(cast("float", seconds)))
+    with pytest.raises(ConfigError, match="within=.*: expected seconds as a number from 0"):
+        at_once(kubelet.until(lambda: True, within=cast("float", seconds)))
+    with pytest.raises(ConfigError, match="propagation=.*: expected seconds as a number from 0"):
+        Kubelet(Schedule(), propagation=cast("float", seconds))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import pytest
+
+from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Container, PodSpec
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Reply, Says
@@ -70,6 +73,33 @@ def test_a_forced_deletion_takes_the_object_at_once() -> None:
     clock.run_until(5.1)
     assert pod.deleted
     assert not pod.ready()
+
+
+@pytest.mark.parametrize("grace", [-1, 0.5, True, "5", 2**31])
+def test_a_grace_period_is_a_whole_number(grace: object) -> None:
+    """Refused in one line, before anything has happened."""
+    pod, _ = running()
+    with pytest.raises(ConfigError, match="grace_period_seconds=.*: expected a whole number from"):
+        at_once(pod.delete(cast("int", grace)))
+    assert not pod.terminating
+
+
+@pytest.mark.parametrize("status", ["true", "", None, 1])
+def test_a_condition_has_one_of_three_values(status: object) -> None:
+    """A slip would be a gate that never opens."""
+    pod, _ = running(spec=GATED)
+    with pytest.raises(ConfigError, match="expected one of True, False, Unknown"):
+        pod.set_condition("example.com/ok", cast("str", status))
+
+
+def test_a_pod_that_is_gone_has_no_condition_to_set() -> None:
+    """Nothing is told of it any more."""
+    pod, clock = running(spec=GATED)
+    at_once(pod.delete(0))
+    clock.run_until(6.0)
+    pod.set_condition("example.com/ok", status=True)
+    assert "example.com/ok" not in pod.conditions
+    assert "condition" not in [event.name for event in pod.events]
 
 
 def test_a_deletion_is_told_once() -> None:
