@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from healthkit.errors import ConfigError
 from healthkit.manifests._spec import Container, PodSpec, Sleep
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described, Life, Reply, Says
@@ -156,6 +157,35 @@ def test_a_kept_connection_that_breaks_is_kept_no_longer() -> None:
     clock.run_until(9.9)
     assert sorted(pod.requests for pod in made) == [1, 6]
     assert (service.lost, service.kept.stale) == (1, 0)
+
+
+def test_a_client_gives_up_on_an_app_that_hangs() -> None:
+    """Its request is lost, its connection closed, and it asks again."""
+    hangs = replace(NOW, says=(Says("/", Reply(delay=1e6)),))
+    service, clock, (pod,) = served(hangs, traffic=replace(ONE_KEPT, timeout=5))
+    clock.run_until(7.9)
+    assert (pod.in_flight, pod.lost_requests) == (1, 0)
+    clock.run_until(8.0)
+    assert (pod.in_flight, pod.lost_requests) == (0, 1)
+    clock.run_until(9.0)
+    assert (pod.requests, service.kept.stale) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"path": ""}, "path='': expected text"),
+        ({"path": "ready"}, "path='ready': expected one that begins with /"),
+        ({"new": -1}, "new=-1: expected a whole number from 0 to 100000"),
+        ({"kept": 0.5}, "kept=0.5: expected a whole number from 0 to 100000"),
+        ({"every": 0}, "every=0: expected seconds as a number above 0"),
+        ({"timeout": None}, "timeout=None: expected seconds as a number above 0"),
+    ],
+)
+def test_no_traffic_of_wrong_values(values: dict[str, Any], message: str) -> None:
+    """One that never pauses would never let time pass."""
+    with pytest.raises(ConfigError, match=message):
+        Traffic(**values)
 
 
 class Closing:
