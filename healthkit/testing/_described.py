@@ -93,7 +93,7 @@ class Life:
     #: When SIGTERM begins to have an effect: process 1 ignores it until there is a handler. None:
     #: when it listens.
     handles_sigterm_at: float | None = None
-    #: When it ends by itself, if it does, and its exit code then.
+    #: When it ends by itself, if it does, and its exit code then; SIGTERM may end it earlier only.
     exits_at: float | None = None
     exit_code: int = 0
     #: By command. Any other ends at once, with 0.
@@ -227,9 +227,12 @@ class _DescribedProcess:
         self._told_at = now
         self._says_draining = sorted(life.says_draining, key=lambda says: says.since)
         self._closes_at = now + life.closes_after_sigterm
+        ends = now + life.exits_after_sigterm
+        if life.exits_at is not None and self._began + life.exits_at <= ends:
+            return  # it ends by itself before that
         if self._exit is not None:
             self._exit.cancel()
-        self._exit = self._clock.call_at(now + life.exits_after_sigterm, partial(self._end, 0))
+        self._exit = self._clock.call_at(ends, partial(self._end, 0))
 
     def sigkill(self) -> None:
         """End now."""

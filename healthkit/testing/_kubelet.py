@@ -51,12 +51,12 @@ class Kubelet:
             propagation: seconds from a change of an endpoint to its effect on new connections.
 
         Raises:
-            ConfigError: no event loop in virtual time is running.
+            ConfigError: no event loop in virtual time is running, or `propagation` is no time.
         """
         self.clock = _running() if clock is None else clock
         #: All pods so far.
         self.pods: list[Pod] = []
-        self._propagation = propagation
+        self._propagation = _validate.seconds("propagation", propagation, zero=True)
         self._services: list[Service] = []
         self._deployments: list[Deployment] = []
         #: Whether the variable has been set here.

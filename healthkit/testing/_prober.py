@@ -179,13 +179,13 @@ class _Exchange:
             return
         url = _requests.url_of(request, self._prober.address)
         onward = _requests.redirected(request, answer, url)
-        if onward is not None and redirects < _verdict.MOST_REDIRECTS:
+        if onward is not None and redirects + 1 < _verdict.MOST_REQUESTS:
             self._send(attempt, onward, redirects + 1)
             return
         verdict = (
             _verdict.of_answer(answer, url, self._prober.address)
             if onward is None
-            else _verdict.of_redirects(url)
+            else _verdict.of_redirects(_requests.location_of(answer))
         )
         repeated = verdict.result == "discarded"
         number = attempt if repeated or attempt > 1 else None

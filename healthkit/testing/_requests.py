@@ -103,13 +103,18 @@ def url_of(request: Request, address: str) -> str:
     return f"{request.scheme}://{host}:{request.port}{request.path}"
 
 
+def location_of(answer: Answer) -> str:
+    """Return where an answer leads to, as it says it itself; empty if it says nothing."""
+    return next((value for name, value in answer.headers if name == "location"), "")
+
+
 def redirected(request: Request, answer: Answer, url: str) -> Request | None:
     """Return the request that an answer leads to: to the same host only; None: it is the last one.
 
     It goes over a new connection, with a Referer. A Location without a host keeps the Host header,
     whatever that is (net/http, Client.do).
     """
-    location = next((value for name, value in answer.headers if name == "location"), "")
+    location = location_of(answer)
     if answer.error is not None or answer.status not in _REDIRECTS or not location:
         return None
     target = urlsplit(urljoin(url, location))

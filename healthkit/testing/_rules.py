@@ -101,8 +101,7 @@ class Pace:
 
     def phase(self, kind: ProbeKind) -> float:
         """Return one moment at which a probe's ticker ticks."""
-        phases = self.phases or {}
-        return phases.get(kind, next(iter(phases.values()), self.admitted))
+        return (self.phases or {}).get(kind, self.admitted)
 
     def start(self, number: int, earliest: float) -> float:
         """Return when the n-th container (from 1) runs, which could run at `earliest`."""

@@ -4,10 +4,10 @@ kube-proxy hears of a changed endpoint late; until then new connections go on to
 ending. A client that keeps its connection stays with its pod until the connection is closed, or the
 answer says that it will be. So what a drain must survive is here, and what it loses is counted.
 
-A request is lost when it gets no whole answer: refused, reset, cut short, or no endpoint to go to.
-Any status is an answer. A kept connection that the server has closed while it was idle loses
-nothing: its client sees that, and opens another. (A real client may send at the very moment at
-which it is closed; so it would have to repeat that request.)
+A request is lost when it gets no whole answer: refused, reset, cut short, no endpoint to go to, or
+nothing in the time that its client waits. Any status is an answer. A kept connection that the
+server has closed while it was idle loses nothing: its client sees that, and opens another. (A real
+client may send at the very moment at which it is closed; so it would have to repeat that request.)
 
 Where it differs from kube-proxy: endpoints are taken in turn and not by chance; and a change takes
 effect so many seconds later, where the real one acts once a second on what has gathered.
@@ -35,12 +35,11 @@ PROPAGATION: Final = 1.05
 #: A status from which on a server says that it has failed.
 SERVER_ERROR: Final = 500
 
+#: More clients of one Service than one simulation can play.
+MOST_CLIENTS: Final = 100_000
+
 #: The address that clients ask from.
 _CLIENT: Final = "10.0.2.9"
-
-
-#: How many clients of one kind there may be; more is a slip, and takes all memory.
-MOST_CLIENTS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +50,25 @@ class Traffic:
         ConfigError: a value is wrong.
     """
 
+    #: With its query.
     path: str = "/"
     #: Clients that open a connection for each request, and those that keep theirs.
     new: int = 1
     kept: int = 1
-    #: Seconds between two requests of a client.
+    #: Seconds from an answer to the client's next request.
     every: float = 0.1
+    #: Seconds after which a client gives up, and its request is lost: an app that hangs loses them
+    #: all. The default is that of nginx (proxy_read_timeout).
+    timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        if not str(self.path).startswith("/"):
-            raise _validate.refuse("path", self.path, "a path that begins with /")
-        for name, count in (("new", self.new), ("kept", self.kept)):
-            _validate.whole(name, count, least=0, most=MOST_CLIENTS)
+        """Refuse what would hang, or be no traffic that anybody meant."""
+        if not _validate.text("path", self.path).startswith("/"):
+            raise _validate.refuse("path", self.path, "one that begins with /")
+        _validate.whole("new", self.new, least=0, most=MOST_CLIENTS)
+        _validate.whole("kept", self.kept, least=0, most=MOST_CLIENTS)
         _validate.seconds("every", self.every, zero=False)
+        _validate.seconds("timeout", self.timeout, zero=False)
 
 
 class Backend(Protocol):
@@ -230,7 +235,8 @@ class _Client:
             client=_CLIENT,
             keep_alive=self._kept,
         )
-        process.request(request, None, partial(self._answered, backend, process))
+        answered = partial(self._answered, backend, process)
+        process.request(request, self._traffic.timeout, answered)
 
     def _connection(self) -> tuple[Backend | None, Process | None]:
         """Return the pod that is asked: the one of the kept connection, while that is open."""

@@ -139,7 +139,7 @@ class Status:
 
     def set_condition(self, kind: str, status: str) -> None:
         """Take note of a condition that somebody has patched."""
-        if self.conditions.get(kind) == status:
+        if self.deleted or self.conditions.get(kind) == status:
             return
         self.conditions[kind] = status
         self.emit("condition", type=kind, status=status)

@@ -22,8 +22,9 @@ Result = Literal["success", "failure", "warning", "discarded"]
 #: How much of a body the kubelet reads, in bytes (pkg/probe/http/http.go, maxRespBodyLength).
 READ: Final = 10_240
 
-#: Redirects that are followed (net/http's own limit; pkg/probe/http/http.go, RedirectChecker).
-MOST_REDIRECTS: Final = 10
+#: Requests of one attempt: the tenth answer leads no further, so nine redirects are followed,
+#: though the error says ten (pkg/probe/http/http.go, RedirectChecker; it counts requests).
+MOST_REQUESTS: Final = 10
 
 _ERRORED: Final = "probe errored and resulted in failure state: "
 _WAITING_FOR_BODY: Final = (
@@ -81,9 +82,9 @@ def of_answer(answer: Answer, url: str, address: str) -> Verdict:
     return SUCCESS
 
 
-def of_redirects(url: str) -> Verdict:
-    """Judge an answer that only ever leads on."""
-    return Verdict("failure", f'Get "{url}": stopped after {MOST_REDIRECTS} redirects')
+def of_redirects(location: str) -> Verdict:
+    """Judge an answer that leads on once too often: its Location is shown as it came."""
+    return Verdict("failure", f'Get "{location}": stopped after {MOST_REQUESTS} redirects')
 
 
 def of_exit(code: int | None, output: str, timeout: int) -> Verdict:

@@ -68,21 +68,35 @@ def play(case: Json, run: Json, *, ruled: bool = False) -> list[Json]:
         run: what was left to chance in this recording.
         ruled: whether the status syncs follow the simulator's own rule instead of the recording.
     """
-    clock = Schedule(start=_beginning(run))
+    clock = Schedule(start=_beginning(case, run))
     events: list[Event] = []
     spec = pod_spec(case["pod"])
-    pod = PodLife(spec, _app(case, run), clock, events.append, _pace(run, ruled=ruled))
+    pod = PodLife(spec, _app(case, run), clock, events.append, _pace(spec, run, ruled=ruled))
     pod.admit()
     for action in case["actions"]:
         _schedule(pod, clock, action)
     clock.run_until(run["window"][1] + _MARGIN)
     if "error" in case["app"].get("prestop", {}):  # it has no log of a hook that did not arrive
         events = [one for one in events if one.name not in {"prestop_begin", "prestop_end"}]
+    events = [one for one in events if one.name != "sigterm" or _arrives(run, one.at)]
     return [_as_recorded(event) for event in sorted(events, key=lambda event: event.at)]
 
 
-def _beginning(run: Json) -> float:
-    return float(run["processes"][0]["container_started"]) - 2 * STARTING
+def _arrives(run: Json, moment: float) -> bool:
+    """Whether SIGTERM finds a handler: what is recorded is the handler's own log."""
+    started = [one for one in run["processes"] if one["container_started"] - _NOISE <= moment]
+    return _handles_at_once(started[-1]) or moment >= started[-1]["listens_at"]
+
+
+def _handles_at_once(process: Json) -> bool:
+    """Whether a process is known to have heeded SIGTERM, though it may have come in its boot."""
+    return "exits_after_sigterm_s" in process
+
+
+def _beginning(case: Json, run: Json) -> float:
+    """Return a moment before all: a condition can be set, and a pod deleted, before it runs."""
+    first = [run["processes"][0]["container_started"], *(action["t"] for action in case["actions"])]
+    return float(min(first)) - 2 * STARTING
 
 
 def _schedule(pod: PodLife, clock: Schedule, action: Json) -> None:
@@ -100,13 +114,13 @@ def _as_recorded(event: Event) -> Json:
     return {"t": event.at, "event": event.name, **details}
 
 
-def _pace(run: Json, *, ruled: bool) -> Pace:
+def _pace(spec: PodSpec, run: Json, *, ruled: bool) -> Pace:
     phase: Json = run.get("probe_phase", {})
     syncs = [Sync(float(sync[0]), asks=len(sync) <= 2) for sync in phase.get("status_syncs", ())]
     starts = [_start(process, phase) for process in run["processes"]]
     return Pace(
         admitted=starts[0] - STARTING,
-        phases={kind: float(phase[kind]) for kind in _PROBES if kind in phase},
+        phases=_phases(spec, phase, starts[0]),
         starts=tuple(starts),
         started_at=tuple(
             float(process.get("startedAt", start))
@@ -114,6 +128,27 @@ def _pace(run: Json, *, ruled: bool) -> Pace:
         ),
         syncs=None if ruled else tuple(syncs),
     )
+
+
+def _phases(spec: PodSpec, phase: Json, start: float) -> dict[ProbeKind, float]:
+    """Return one tick of each ticker: of one that isn't given, the moment at which all began.
+
+    That is a tick of each, so the one that is nearest to the usual moment; of the probe with the
+    longest period, where there are several.
+    """
+    container = spec.containers[0]
+    probes: dict[ProbeKind, Probe | None] = {
+        "startup": container.startup,
+        "liveness": container.liveness,
+        "readiness": container.readiness,
+    }
+    given: dict[ProbeKind, float] = {kind: float(phase[kind]) for kind in probes if kind in phase}
+    ticks = [(one.period, given[kind]) for kind, one in probes.items() if one and kind in given]
+    if not ticks:
+        return given
+    period, tick = max(ticks)
+    began = tick + round((start - STARTING - tick) / period) * period
+    return {kind: given.get(kind, began) for kind in probes}
 
 
 def _start(process: Json, phase: Json) -> float:
@@ -200,7 +235,8 @@ def _app(case: Json, run: Json) -> App:
 def _life(case: Json, process: Json, start: float) -> Life:
     """Return one process's life. The recording's times are its own; a life's count from its start.
 
-    SIGTERM was heeded in all of them by the time it came, but where a recording says otherwise.
+    SIGTERM that came during the boot was heeded where an exit after it was measured. Else it was
+    lost: process 1 ignores it until there is a handler.
     """
     app: Json = case["app"]
     on_sigterm: Json = app.get("on_sigterm", {})
@@ -208,11 +244,11 @@ def _life(case: Json, process: Json, start: float) -> Life:
     exits_at = process.get("exits_at")
     measured = process.get("exits_after_sigterm_s", on_sigterm.get("after_s", _UNSEEN))
     return Life(
-        listens_at=process["listens_at"] - start,
+        listens_at=max(process["listens_at"] - start, 0),
         says=tuple(_says(case, process, start)),
         exits_after_sigterm=None if ignores else measured,
         closes_after_sigterm=on_sigterm.get("stops_listening_after_s", 0),
-        handles_sigterm_at=0,
+        handles_sigterm_at=0 if _handles_at_once(process) else None,
         exits_at=None if exits_at is None else exits_at - start,
         runs=_runs(case),
         ports=_ports(case),

@@ -135,6 +135,20 @@ def test_what_is_said_from_outside_comes_first() -> None:
     assert [answer.status for _, answer in run.answers] == [503, 418, 500]
 
 
+@pytest.mark.parametrize(("at", "exits"), [(2.5, (2.5, 4)), (3, (3, 4)), (3.5, (3, 0))])
+def test_an_end_by_itself_comes_before_that_of_a_slower_sigterm(
+    at: float, exits: tuple[float, int]
+) -> None:
+    """The port is closed all the same; it ends once."""
+    run = Run(Life(listens_at=0, exits_after_sigterm=2, exits_at=at, exit_code=4))
+    run.clock.run_until(1)
+    run.process.sigterm()
+    run.clock.run_until(2)
+    assert not run.process.listens(80)
+    run.clock.run_until(10)
+    assert run.exits == [exits]
+
+
 def test_sigterm_closes_the_port_and_ends_it() -> None:
     """In its own time; a second one changes nothing."""
     run = Run(Life(listens_at=0, closes_after_sigterm=0.5, exits_after_sigterm=2, exits_at=100))

@@ -343,3 +343,10 @@ def test_healthkit_drains_in_it_as_in_a_cluster() -> None:
     requests, lost = run(play)
     assert requests > 50
     assert lost == 0
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "5", True])
+def test_a_propagation_is_a_time(seconds: object) -> None:
+    """As all seconds are."""
+    with pytest.raises(ConfigError, match="propagation=.*: expected seconds as a number from 0"):
+        Kubelet(Schedule(), propagation=cast("float", seconds))

@@ -100,6 +100,16 @@ def test_a_forced_deletion_takes_the_object_at_once() -> None:
     assert not pod.ready()
 
 
+def test_a_pod_that_is_gone_has_no_condition_to_set() -> None:
+    """Nothing is told of it any more."""
+    pod, clock = running(spec=GATED)
+    at_once(pod.delete(0))
+    clock.run_until(6.0)
+    pod.set_condition("example.com/ok", status=True)
+    assert "example.com/ok" not in pod.conditions
+    assert "condition" not in [event.name for event in pod.events]
+
+
 def test_a_deletion_is_told_once() -> None:
     """Before the first container too, when there is no endpoint to change."""
     told: list[bool] = []

@@ -178,6 +178,35 @@ def test_a_process_that_ends_before_its_kill_is_not_killed() -> None:
     assert played.pod.restarts == 1
 
 
+def test_a_probe_that_fails_after_the_end_kills_no_other_container() -> None:
+    """Until the kubelet has looked, the dead one is asked; what comes of it is not the next one's.
+
+    It ends at 4.95 s, refuses at 5 s, and is noticed at 5.9 s.
+    """
+    played = Played(replace(WELL, exits_at=4.45), WELL, liveness=http("/live")).until(20)
+    assert played.times("probe", type="liveness", error="refused")[0] == 5.0
+    assert played.times("container_started") == [0.5, 6.3]
+    assert played.seen("killing") == []
+
+
+def test_a_first_failure_is_no_change_and_asks_no_second_time() -> None:
+    """Readiness begins as a failure: the next question comes with the ticker's next tick."""
+    probe = http(initial_delay=5, period=4)
+    played = Played(Life(listens_at=99), readiness=probe).until(16)
+    assert played.times("probe", type="readiness") == [8.9, 12.9]
+
+
+def test_a_deletion_in_the_last_kill_of_a_pod_ends_it() -> None:
+    """The policy wants no other container, so there is none to wait for."""
+    stubborn = replace(SICK, exits_after_sigterm=None)
+    played = Played(stubborn, liveness=LIVE, policy="Never", grace=5)
+    killed = played.until(20).times("killing")[0]
+    again = Played(stubborn, liveness=LIVE, policy="Never", grace=5).delete(killed + 1).until(30)
+    assert again.times("exit", code=137) == [killed + 5]
+    assert again.times("deleted") == [killed + 5.5]
+    assert again.times("killing") == [killed]
+
+
 @pytest.mark.parametrize(
     ("policy", "code", "phase", "containers"),
     [

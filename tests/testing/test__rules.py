@@ -121,9 +121,9 @@ def test_the_usual_pace() -> None:
 
 
 def test_a_pace_that_is_given() -> None:
-    """One kind's phase is that of kinds that are not named; no container beyond those named."""
-    pace = Pace(phases={"startup": 0.5}, starts=(1.5,), started_at=(0.9,))
-    assert pace.phase("readiness") == pace.phase("startup") == 0.5
+    """A kind without a phase ticks since the admission; no container beyond those named."""
+    pace = Pace(admitted=0.2, phases={"startup": 0.5}, starts=(1.5,), started_at=(0.9,))
+    assert (pace.phase("startup"), pace.phase("readiness")) == (0.5, 0.2)
     assert pace.start(1, 9) == 1.5
     assert pace.start(2, 9) == math.inf
     assert pace.shown_start(1, 1.5) == 0.9

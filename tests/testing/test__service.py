@@ -151,6 +151,44 @@ def test_a_kept_connection_ends_when_the_server_says_so(header: str) -> None:
     assert (service.kept.sent, service.kept.stale) == (4, 0)
 
 
+def test_a_kept_connection_that_breaks_is_kept_no_longer() -> None:
+    """The next request takes a new one, to whoever is next; it was lost, and not found closed."""
+    breaks = replace(NOW, says=(Says("/", Reply(broken="eof")),))
+    service, clock, made = served(NOW, breaks, traffic=ONE_KEPT)
+    clock.run_until(9.9)
+    assert sorted(pod.requests for pod in made) == [1, 6]
+    assert (service.lost, service.kept.stale) == (1, 0)
+
+
+def test_a_client_gives_up_on_an_app_that_hangs() -> None:
+    """Its request is lost, its connection closed, and it asks again."""
+    hangs = replace(NOW, says=(Says("/", Reply(delay=1e6)),))
+    service, clock, (pod,) = served(hangs, traffic=replace(ONE_KEPT, timeout=5))
+    clock.run_until(7.9)
+    assert (pod.in_flight, pod.lost_requests) == (1, 0)
+    clock.run_until(8.0)
+    assert (pod.in_flight, pod.lost_requests) == (0, 1)
+    clock.run_until(9.0)
+    assert (pod.requests, service.kept.stale) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"path": ""}, "path='': expected text"),
+        ({"path": "ready"}, "path='ready': expected one that begins with /"),
+        ({"new": -1}, "new=-1: expected a whole number from 0 to 100000"),
+        ({"kept": 0.5}, "kept=0.5: expected a whole number from 0 to 100000"),
+        ({"every": 0}, "every=0: expected seconds as a number above 0"),
+        ({"timeout": None}, "timeout=None: expected seconds as a number above 0"),
+    ],
+)
+def test_no_traffic_of_wrong_values(values: dict[str, Any], message: str) -> None:
+    """One that never pauses would never let time pass."""
+    with pytest.raises(ConfigError, match=message):
+        Traffic(**values)
+
+
 class Closing:
     """A process that closes each connection behind its answer, and says so to nobody."""
 
@@ -324,8 +362,8 @@ def test_connection_close_leaves_no_connection_to_be_found_closed() -> None:
 @pytest.mark.parametrize(
     ("values", "error"),
     [
-        ({"path": "cart"}, "path='cart': expected a path that begins with /"),
-        ({"path": None}, "path=None: expected a path"),
+        ({"path": "cart"}, "path='cart': expected one that begins with /"),
+        ({"path": None}, "path=None: expected text"),
         ({"new": -1}, "new=-1: expected a whole number from 0"),
         ({"kept": 1.5}, "kept=1.5: expected a whole number from 0"),
         ({"every": 0}, "every=0: expected seconds as a number above 0"),
