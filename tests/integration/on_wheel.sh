@@ -1,7 +1,9 @@
 #!/bin/sh
 # Build the wheel and run the quick tests against it, installed without the sources: on_wheel.sh PYTHON
+# They run on another Python than the one that builds it, if there is a newer one.
 set -eu
 python=$1
+other=$(sh "$(dirname "$0")/find_python.sh" 3.13)
 root=$(pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -16,7 +18,7 @@ assert not strays, f"the wheel has {strays}: expected the package only"
 assert "healthkit/py.typed" in names, "the wheel lacks py.typed"
 PY
 
-"$python" -m venv "$work/venv"
+"${other:-$python}" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$wheel[dev]"
 # Somewhere else, so that `import healthkit` finds the wheel and not the sources.
 cp -R tests examples pyproject.toml README.md "$work"
