@@ -25,7 +25,7 @@ coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all li
 	$(BIN)/coverage report
 
 test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
-	$(BIN)/python -m pytest tests/integration -m "not matrix"
+	$(BIN)/python -m pytest tests/integration -m "not matrix" -n 2
 
 matrix:  ## all tests, zero-loss among them, on each Python that is installed; an hour
 	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done
