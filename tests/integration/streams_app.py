@@ -52,18 +52,26 @@ async def quick(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("quick")
 
 
+class Events(StreamingResponse):
+    """Says that it has ended when the server's task has: a generator may end much later."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send, until nobody listens."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            said.info("events ended")
+
+
 async def events(_request: Request) -> StreamingResponse:
     """Send a heartbeat for ever."""
-    return StreamingResponse(_beats(), media_type="text/event-stream")
+    return Events(_beats(), media_type="text/event-stream")
 
 
 async def _beats() -> AsyncIterator[str]:
-    try:
-        while True:
-            yield "data: beat\n\n"
-            await anyio.sleep(HEARTBEAT)
-    finally:
-        said.info("events ended")
+    while True:
+        yield "data: beat\n\n"
+        await anyio.sleep(HEARTBEAT)
 
 
 async def silent(_request: Request) -> StreamingResponse:
