@@ -17,15 +17,13 @@ from healthkit._validate import one_line, shown
 from healthkit.errors import ConfigError
 from healthkit.manifests import HttpGet
 from healthkit.testing._described import Described, Life, Reply, Says
+from healthkit.testing._kubelet import IN_CLUSTER
 
 if TYPE_CHECKING:
     from healthkit._simulate_options import Options
     from healthkit.manifests import Container
     from healthkit.testing._clock import Clock
     from healthkit.testing._exchange import Asgi3
-
-#: By this an app knows that it is in a cluster; the address is the usual one of the API server.
-_IN_CLUSTER: Final = ("KUBERNETES_SERVICE_HOST", "10.96.0.1")
 
 _UNAVAILABLE: Final = 503
 
@@ -84,7 +82,7 @@ def imported(name: str, container: Container) -> Asgi3:
     module, colon, path = name.partition(":")
     if not (module and colon and path):
         raise ConfigError(f"--app={shown(name)}: expected MODULE:APP, as in main:app")
-    os.environ.update([_IN_CLUSTER], **container.env)
+    os.environ.update([IN_CLUSTER], **container.env)
     sys.path.insert(0, str(Path.cwd()))
     found = _module(name, module)
     for part in path.split("."):

@@ -679,7 +679,7 @@ async def test_a_task_that_runs_at_once_knows_of_the_delay(
         def eager(work: Coroutine[object, object, None], name: str, *ended: object) -> object:
             if name == "drain":
                 delays.append(health.life._plan().delay)
-            return spawn(work, name, *ended)  # type: ignore[arg-type]
+            return spawn(work, name, *ended)  # type: ignore[arg-type]  # passed on as they came
 
         monkeypatch.setattr(loop, "spawn", eager)
         signal.raise_signal(signal.SIGTERM)

@@ -36,8 +36,8 @@ _LOOKS: Final = 0.05
 
 _TRAFFIC: Final = Traffic()
 
-#: By this variable a program knows that it is in a pod; its usual value.
-_IN_CLUSTER: Final = ("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+#: The variable by which a program knows that it is in a pod, and its usual value.
+IN_CLUSTER: Final = ("KUBERNETES_SERVICE_HOST", "10.96.0.1")
 
 
 class Kubelet:
@@ -163,9 +163,9 @@ class Kubelet:
         return deployment
 
     def _enter_cluster(self) -> None:
-        if self._in_cluster or _IN_CLUSTER[0] in os.environ:
+        if self._in_cluster or IN_CLUSTER[0] in os.environ:
             return
-        os.environ.update([_IN_CLUSTER])
+        os.environ.update([IN_CLUSTER])
         self._in_cluster = True
 
     def _service(self, traffic: Traffic | None, *, falls_back: bool) -> Service:
@@ -225,7 +225,7 @@ class Kubelet:
             pod.abandon()
         if self._in_cluster:
             self._in_cluster = False
-            os.environ.pop(_IN_CLUSTER[0], None)
+            os.environ.pop(IN_CLUSTER[0], None)
 
 
 def _running() -> Clock:

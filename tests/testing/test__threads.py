@@ -130,11 +130,11 @@ def test_a_thread_that_is_being_started_holds_time_up() -> None:
     """It has no number yet, and whoever starts it waits for it."""
     threads = Threads(5)
     thread = threading.Thread(target=int)
-    threading._limbo[thread] = thread  # type: ignore[attr-defined]
+    threading._limbo[thread] = thread  # type: ignore[attr-defined]  # its own, to stand for a moment of start()
     try:
         assert threads.hold(first=False)
     finally:
-        del threading._limbo[thread]  # type: ignore[attr-defined]
+        del threading._limbo[thread]  # type: ignore[attr-defined]  # as above
     assert not threads.hold(first=False)
 
 

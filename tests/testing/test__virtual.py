@@ -382,7 +382,7 @@ def test_who_refuses_to_end_is_left_behind() -> None:
     with pytest.raises(StuckError, match="time stands still"):
         stubborn.run_until_complete(task)
     assert not task.done()
-    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # its own: nobody is to hear of it
     task.get_coro().close()
     stubborn.close()
 
@@ -564,7 +564,7 @@ def test_other_errors_pass() -> None:
 def test_run_says_what_it_takes() -> None:
     """In one line, and leaves no coroutine behind."""
     with pytest.raises(ConfigError, match="expected a coroutine function: run"):
-        run(print)  # type: ignore[arg-type]
+        run(print)  # type: ignore[arg-type]  # what is tested
 
     async def main() -> None:
         with pytest.raises(ConfigError, match="found a running loop"):
