@@ -15,7 +15,7 @@ from healthkit import manifests
 from healthkit._simulate_app import arrange_faults, described, imported, said
 from healthkit._simulate_progress import Progress
 from healthkit.errors import HealthkitError
-from healthkit.testing import _virtual
+from healthkit.testing import _running
 from healthkit.testing._clock import Schedule
 from healthkit.testing._described import Described
 from healthkit.testing._kubelet import Kubelet
@@ -51,7 +51,7 @@ def play(options: Options) -> Pod:
     with contextlib.redirect_stdout(sys.stderr):
         app = _app(options, container)
         try:
-            return _virtual.run(_Play(options, workload, app).whole)
+            return _running.run(_Play(options, workload, app).whole)
         except HealthkitError:
             raise
         except (Exception, SystemExit) as exc:

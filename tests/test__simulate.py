@@ -12,7 +12,7 @@ import pytest
 
 from healthkit import _simulate, _simulate_progress
 from healthkit._simulate_options import duration
-from healthkit.testing import _virtual
+from healthkit.testing import _running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -307,7 +307,7 @@ def test_whatever_ends_the_simulation_is_one_line(capsys: Lines, monkeypatch: Pa
     def fail(*_: object) -> None:
         raise RuntimeError("no\nmore")
 
-    monkeypatch.setattr(_virtual, "run", fail)
+    monkeypatch.setattr(_running, "run", fail)
     line = refused(capsys, "deploy.yaml")
     assert line == "the app ended the simulation with RuntimeError: no more"
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from healthkit.testing._events import Event
     from healthkit.testing._kubelet import Kubelet
     from healthkit.testing._played import Pod
+    from healthkit.testing._running import run
     from healthkit.testing._service import Traffic
     from healthkit.testing._stuck import StuckError
     from healthkit.testing._timeline import Timeline
-    from healthkit.testing._virtual import run
 
 __all__ = [
     "Deployment",
@@ -56,7 +56,7 @@ _HOME: "Final" = {
     "StuckError": "_stuck",
     "Timeline": "_timeline",
     "Traffic": "_service",
-    "run": "_virtual",
+    "run": "_running",
 }
 
 

@@ -17,9 +17,10 @@ from healthkit.testing import _given
 from healthkit.testing._clock import Schedule, length
 from healthkit.testing._deployment import MOST, Deployment
 from healthkit.testing._played import Pod
+from healthkit.testing._running import LoopClock
 from healthkit.testing._service import PROPAGATION, Service, Traffic
 from healthkit.testing._template import Image
-from healthkit.testing._virtual import LoopClock, VirtualLoop
+from healthkit.testing._virtual import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -68,7 +68,8 @@ async def kubelet(
     import asyncio  # noqa: PLC0415  # see the module's docstring
 
     from healthkit.testing._kubelet import Kubelet  # noqa: PLC0415  # as above
-    from healthkit.testing._virtual import LoopClock, VirtualLoop  # noqa: PLC0415  # as above
+    from healthkit.testing._running import LoopClock  # noqa: PLC0415  # as above
+    from healthkit.testing._virtual import VirtualLoop  # noqa: PLC0415  # as above
 
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):

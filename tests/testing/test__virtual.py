@@ -20,8 +20,9 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 from healthkit.errors import ConfigError
+from healthkit.testing._running import LoopClock, run
 from healthkit.testing._stuck import StuckError
-from healthkit.testing._virtual import LoopClock, VirtualLoop, run
+from healthkit.testing._virtual import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
