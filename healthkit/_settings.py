@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
-from healthkit import _validate
+from healthkit import _validate, timing
 from healthkit._model import Probe
 from healthkit._streams import reconnects
 from healthkit.errors import ConfigError
@@ -40,9 +40,6 @@ MOST_WORKERS: Final = 1_000
 #: Measured on one node: new connections arrive up to 1.1 s after the deletion of a pod. Clusters
 #: with more nodes and cloud load balancers are slower.
 DRAIN_DELAY_IN_KUBERNETES: Final = 5.0
-
-#: What delay and timeout must leave of the grace period: the app's own shutdown and the exit.
-SHUTDOWN_RESERVE: Final = 5.0
 
 PRESETS: Final[Mapping[str, Mapping[Probe, str | None]]] = {
     "kubernetes": {
@@ -370,12 +367,12 @@ def _unknown(environ: Mapping[str, str]) -> list[tuple[int, str]]:
 
 def _grace(settings: Settings) -> list[tuple[int, str]]:
     """Warn when the drain can outlast the grace period: the kubelet would kill work in flight."""
-    needed = settings.drain_delay + settings.drain_timeout + SHUTDOWN_RESERVE
+    needed = timing.grace_needed(settings.drain_delay, settings.drain_timeout)
     if needed <= settings.grace_period:
         return []
     line = (
         f"drain_delay={settings.drain_delay:g} + drain_timeout={settings.drain_timeout:g} + "
-        f"{SHUTDOWN_RESERVE:g} s for the exit = {needed:g} s do not fit grace_period="
+        f"{timing.EXIT_RESERVE:g} s for the exit = {needed:g} s do not fit grace_period="
         f"{settings.grace_period:g}: raise terminationGracePeriodSeconds (and grace_period), or "
         "lower the drain; else the kubelet kills what is in flight"
     )

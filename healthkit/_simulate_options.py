@@ -5,7 +5,6 @@ Owns the reading of the command line. No file is read here, and nothing is impor
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -63,8 +62,6 @@ _DESCRIBING: Final = ("--boot", "--warm-up")
 BOOT: Final = 2.0
 
 _PROBES: Final = ("liveness", "readiness", "startup")
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
-_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([smh]?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +119,8 @@ def read(arguments: Sequence[str]) -> Options | None:
     return Options(
         manifest=found.operand,
         app=values.get("--app"),
-        boot=duration("--boot", values.get("--boot", str(BOOT))),
-        warm_up=duration("--warm-up", values.get("--warm-up", "0")),
+        boot=_validate.duration("--boot", values.get("--boot", str(BOOT))),
+        warm_up=_validate.duration("--warm-up", values.get("--warm-up", "0")),
         faults=tuple(faults),
         lasts=lasts,
         deletes="--no-delete" not in found.flags,
@@ -135,22 +132,9 @@ def read(arguments: Sequence[str]) -> Options | None:
     )
 
 
-def duration(name: str, text: str) -> float:
-    """Return seconds, from 0 to a day, of what may have a unit: ``90``, ``90s``, ``2m``, ``1h``.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise _validate.refuse(name, text, "seconds, or a number with a unit: 90, 90s, 2m, 1h")
-    number, unit = match.groups()
-    return _validate.seconds(name, float(number) * _UNITS[unit], zero=True)
-
-
 def _optional(found: _arguments.Found, name: str) -> float | None:
     text = found.values.get(name)
-    return None if text is None else duration(name, text)
+    return None if text is None else _validate.duration(name, text)
 
 
 def _faults(arguments: Sequence[str]) -> tuple[list[str], list[Fault]]:
@@ -168,7 +152,7 @@ def _fault(words: Sequence[str]) -> Fault:
     start, dots, end = words[-1].partition("..") if len(words) > 1 else ("", "", "")
     if not dots or words[0] not in _PROBES:
         raise ConfigError(f"found --fail {_validate.shown(' '.join(words))}, {expected}")
-    fault = Fault(words[0], duration("--fail", start), duration("--fail", end))
+    fault = Fault(words[0], _validate.duration("--fail", start), _validate.duration("--fail", end))
     if fault.end <= fault.start:
         raise ConfigError(f"found --fail {words[1]!r}, which ends before it begins, {expected}")
     return fault

@@ -21,6 +21,10 @@ SHOWN: Final = 100
 #: no secret can be part of a name.
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}")
 
+#: A duration: a number, and its unit.
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([smh]?)", re.ASCII)
+
 #: How long a secret may be, in characters: shorter ones can be guessed, longer ones are a slip.
 SHORTEST_SECRET: Final = 16
 LONGEST_SECRET: Final = 200
@@ -57,6 +61,19 @@ def seconds(what: str, value: object, *, zero: bool) -> float:
     if not 0 <= value <= LONGEST or (value == 0 and not zero):  # NaN: no comparison is true of it
         raise refuse(what, value, expected)
     return float(value)
+
+
+def duration(what: str, text: str) -> float:
+    """Return seconds, from 0 to a day, of what may have a unit: ``90``, ``90s``, ``2m``, ``1h``.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise refuse(what, text, "seconds, or a number with a unit: 90, 90s, 2m, 1h")
+    number, unit = match.groups()
+    return seconds(what, float(number) * _UNITS[unit], zero=True)
 
 
 def whole(what: str, value: object, *, least: int, most: int) -> int:

@@ -10,8 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from healthkit import _simulate, _simulate_progress
-from healthkit._simulate_options import duration
+from healthkit import _simulate, _simulate_progress, _validate
 from healthkit.testing import _running
 
 if TYPE_CHECKING:
@@ -401,7 +400,7 @@ def test_a_picture_that_can_not_be_written_is_one_line(path: str, capsys: Lines)
 )
 def test_durations_may_have_a_unit(text: str, seconds: float) -> None:
     """Without one they are seconds."""
-    assert duration("--for", text) == seconds
+    assert _validate.duration("--for", text) == seconds
 
 
 # -- the bar --------------------------------------------------------------------------------------

@@ -19,9 +19,10 @@ from starlette.testclient import TestClient
 
 from healthkit import Health, Phase, Probe
 from healthkit._answers import verdict
-from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS, SHUTDOWN_RESERVE
+from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS
 from healthkit._simulate import main as simulate
 from healthkit.testing import Kubelet, run
+from healthkit.timing import EXIT_RESERVE
 from tests.frameworks import FRAMEWORKS, program
 from tests.integration.endings_servers import SERVERS, WSGI_SERVERS, Gate
 from tests.reports import a_report
@@ -196,12 +197,12 @@ def test_the_settings_are_those_of_health() -> None:
 def test_the_grace_period_adds_up() -> None:
     """The sum in the README is the one that healthkit warns by."""
     parameters = inspect.signature(Health).parameters
-    parts = (DRAIN_DELAY_IN_KUBERNETES, parameters["drain_timeout"].default, SHUTDOWN_RESERVE)
+    parts = (DRAIN_DELAY_IN_KUBERNETES, parameters["drain_timeout"].default, EXIT_RESERVE)
     grace = parameters["grace_period"].default
     said = " + ".join(f"{part:g}" for part in parts)
     assert f"{said} = {sum(parts):g} s of {grace:g} s" in README
     assert f"terminationGracePeriodSeconds: {grace:g}" in README
-    assert f'--timeout-graceful-shutdown, "{SHUTDOWN_RESERVE:g}"' in README
+    assert f'--timeout-graceful-shutdown, "{EXIT_RESERVE:g}"' in README
 
 
 def test_every_framework_has_its_line_and_its_example() -> None:
@@ -251,10 +252,10 @@ def test_limits_that_count_from_sigterm_exceed_the_drain() -> None:
     """Those in the table are the delay, the time for what is in flight, and the reserve."""
     parameters = inspect.signature(Health).parameters
     timeout = parameters["drain_timeout"].default
-    from_sigterm = DRAIN_DELAY_IN_KUBERNETES + timeout + SHUTDOWN_RESERVE
+    from_sigterm = DRAIN_DELAY_IN_KUBERNETES + timeout + EXIT_RESERVE
     for _, _, line, limit in table("| server | SIGTERM alone"):
         found = re.findall(r"--(?:graceful-timeout|workers-kill-timeout|\S+shutdown) (\d+)", line)
         if "Counts from SIGTERM" in limit:
             assert found == [f"{from_sigterm:g}"]
         elif "end of the drain" in limit:
-            assert found == [f"{SHUTDOWN_RESERVE:g}"]
+            assert found == [f"{EXIT_RESERVE:g}"]

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 from healthkit.manifests._nodes import Mapping, Scalar, Sequence
 from healthkit.manifests._parser import events
 from healthkit.manifests._scalars import resolve
-from healthkit.manifests._source import quoted
+from healthkit.manifests._source import quoted, refuse
 
 if TYPE_CHECKING:
     from healthkit.errors import ConfigError
     from healthkit.manifests._nodes import Node, Position
     from healthkit.manifests._parser import Event
-    from healthkit.manifests._source import Source
+    from healthkit.manifests._source import Source, Told
 
 #: How deep collections may be nested. The deepest definitions of well-known operators need 40.
 DEEPEST: Final = 200
@@ -30,14 +30,19 @@ DEEPEST: Final = 200
 MOST: Final = 1_000_000
 
 
-def documents(source: Source) -> list[Node]:
+def documents(source: Source, told: Told = refuse) -> list[Node]:
     """Return the documents of a text; those that are empty are left out.
+
+    Args:
+        source: the text.
+        told: called with each key that stands twice. If it returns, the last one counts, as it does
+            for PyYAML and for Go's parser when it isn't strict.
 
     Raises:
         ConfigError: PyYAML is missing; the text is no YAML; it is nested too deep, or repeats too
             much by aliases; a key stands twice.
     """
-    composer = _Composer(source)
+    composer = _Composer(source, told)
     for event in events(source):
         composer.take(event)
     return [one for one in composer.roots if not (isinstance(one, Scalar) and one.value is None)]
@@ -46,9 +51,10 @@ def documents(source: Source) -> list[Node]:
 class _Composer:
     """Makes nodes of events."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, told: Told) -> None:
         self.roots: list[Node] = []
         self._source = source
+        self._told = told
         #: The collections that have begun and not ended.
         self._open: list[_OpenSequence | _OpenMapping] = []
         self._anchors: dict[str, Node] = {}
@@ -64,7 +70,7 @@ class _Composer:
             case "sequence":
                 self._begin(event, _OpenSequence(Sequence(event.position)))
             case "mapping":
-                self._begin(event, _OpenMapping(Mapping(event.position), self._source))
+                self._begin(event, _OpenMapping(Mapping(event.position), self._source, self._told))
             case "end":
                 node = self._open.pop().ended()
                 self._add(node, node.position)
@@ -144,9 +150,10 @@ class _OpenSequence:
 class _OpenMapping:
     """A mapping that has begun: keys and values come in turn."""
 
-    def __init__(self, node: Mapping, source: Source) -> None:
+    def __init__(self, node: Mapping, source: Source, told: Told) -> None:
         self.node = node
         self._source = source
+        self._told = told
         #: What ``<<`` has brought. A key that is written out wins, wherever it stands.
         self._merged: dict[str, tuple[Position, Node]] = {}
         #: The key whose value comes next, and where it stands.
@@ -181,7 +188,7 @@ class _OpenMapping:
         if key in self.node.entries:
             first = self.node.entries[key][0].line
             reason = f"found the key {quoted(key)} twice, in line {first} too: keep one"
-            raise self._source.error(reason, where.line)
+            self._told(self._source.error(reason, where.line, "duplicate"))
         self.node.entries[key] = (where, node)
 
     def _merge(self, node: Node, where: Position) -> None:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import SHOWN
-from healthkit.manifests._nodes import Mapping, position
-from healthkit.manifests._source import Source, quoted
+from healthkit.manifests._nodes import Mapping, dotted, position
+from healthkit.manifests._source import Refusal, Source, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from healthkit.errors import ConfigError
     from healthkit.manifests._nodes import Path, Position
+    from healthkit.manifests._source import Kind
 
 #: What a value can be in a message.
 Shown = str | int | bool | dict[str, str]
@@ -37,11 +37,13 @@ class Document:
         """Return where a path stands in the file, or where what is nearest above it does."""
         return position(self.root, path)
 
-    def error(self, path: Path, reason: str, *, named: Path | None = None) -> ConfigError:
+    def error(
+        self, path: Path, reason: str, *, named: Path | None = None, kind: Kind = "refused"
+    ) -> Refusal:
         """Make the error for what stands at a path; `named` is what the API server calls it."""
-        where = dotted(path if named is None else named)
-        text = f"{where}: {reason}" if where else reason
-        return self.source.error(text, self.position(path).line)
+        called = path if named is None else named
+        line = self.position(path).line
+        return Refusal(self.source, reason, line, path=path, named=called, kind=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,47 +57,41 @@ class Spot:
         """Return a field of this field, or an item of its list."""
         return Spot(self.document, (*self.path, part))
 
-    def required(self, detail: str = "") -> ConfigError:
+    def required(self, detail: str = "") -> Refusal:
         """Make the error for what must not be empty."""
         return self._error("Required value", detail)
 
-    def invalid(self, found: Shown, detail: str, *, named: Spot | None = None) -> ConfigError:
+    def invalid(self, found: Shown, detail: str, *, named: Spot | None = None) -> Refusal:
         """Make the error for a value that breaks a rule."""
         template = isinstance(found, str) and "{{" in found
         what = f"Invalid value: {_shown(found)}"
         return self._error(what, _TEMPLATE if template else detail, named)
 
-    def unsupported(self, found: Shown, supported: Iterable[str]) -> ConfigError:
+    def unsupported(self, found: Shown, supported: Iterable[str]) -> Refusal:
         """Make the error for a value that is none of a few."""
         values = ", ".join(f'"{one}"' for one in supported)
         return self._error(f"Unsupported value: {_shown(found)}", f"supported values: {values}")
 
-    def duplicate(self, found: str) -> ConfigError:
+    def duplicate(self, found: str) -> Refusal:
         """Make the error for a name that another has."""
         return self._error(f"Duplicate value: {_shown(found)}")
 
-    def forbidden(self, detail: str) -> ConfigError:
+    def forbidden(self, detail: str) -> Refusal:
         """Make the error for what may not be there at all."""
         return self._error("Forbidden", detail)
 
-    def wrong(self, found: str, expected: str) -> ConfigError:
+    def wrong(self, found: str, expected: str) -> Refusal:
         """Make the error for a value of another type. The words are not the API server's."""
         return self._error(f"found {found}", f"expected {expected}")
 
-    def unknown(self, hint: str) -> ConfigError:
+    def unknown(self, hint: str) -> Refusal:
         """Make the error for a field that there isn't."""
         reason = f"unknown field {quoted(dotted(self.path))}: {hint}"
-        return self.document.error(self.path, reason, named=())
+        return self.document.error(self.path, reason, named=(), kind="unknown")
 
-    def _error(self, what: str, detail: str = "", named: Spot | None = None) -> ConfigError:
+    def _error(self, what: str, detail: str = "", named: Spot | None = None) -> Refusal:
         reason = f"{what}: {detail}" if detail else what
         return self.document.error(self.path, reason, named=None if named is None else named.path)
-
-
-def dotted(path: Path) -> str:
-    """Return a path as the API server writes it: ``spec.containers[0].name``."""
-    parts = (f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)
-    return "".join(parts).removeprefix(".")
 
 
 def _shown(found: Shown) -> str:

@@ -12,14 +12,15 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from healthkit.manifests._document import Spot, dotted
-from healthkit.manifests._nodes import Mapping, Scalar, Sequence
+from healthkit.manifests._document import Spot
+from healthkit.manifests._nodes import Mapping, Scalar, Sequence, dotted
 from healthkit.manifests._schema import SCHEMA
-from healthkit.manifests._source import quoted
+from healthkit.manifests._source import Refusal, quoted, refuse
 
 if TYPE_CHECKING:
     from healthkit.manifests._document import Document
     from healthkit.manifests._nodes import Node
+    from healthkit.manifests._source import Told
 
 T = TypeVar("T")
 
@@ -96,29 +97,44 @@ class Fields:
         return cast("T", self._values.get(name, default))
 
 
-def decode(document: Document, kind: str) -> Fields:
+def decode(document: Document, kind: str, told: Told = refuse) -> Fields:
     """Return an object's fields.
 
+    Args:
+        document: the object.
+        kind: what the schema calls it.
+        told: called with each field that `kind` doesn't have, and each value of another type. If it
+            returns, that field is left out.
+
     Raises:
-        ConfigError: a field that `kind` doesn't have, or a value of another type.
+        ConfigError: there is one of these, and `told` says no more than the default.
     """
-    return _object(Spot(document, ()), document.root, kind)
+    return _object(Spot(document, ()), document.root, kind, told)
 
 
-def _object(spot: Spot, node: Node, kind: str) -> Fields:
+def _object(spot: Spot, node: Node, kind: str, told: Told) -> Fields:
     values: dict[str, object] = {}
-    fields = SCHEMA[kind]
     for name, value in _entries(spot, node).items():
-        if name not in fields:
-            raise (spot / name).unknown(_hint(name, kind))
-        if not _null(value):
-            values[name] = _value(spot / name, value, fields[name])
+        try:
+            field = _field(spot / name, name, kind)
+            if not _null(value):
+                values[name] = _value(spot / name, value, field, told)
+        except Refusal as fault:
+            told(fault)
     return Fields(spot, values)
 
 
-def _value(spot: Spot, node: Node, kind: str) -> object:
+def _field(spot: Spot, name: str, kind: str) -> str:
+    """Return the type of a field."""
+    field = SCHEMA[kind].get(name)
+    if field is None:
+        raise spot.unknown(_hint(name, kind))
+    return field
+
+
+def _value(spot: Spot, node: Node, kind: str, told: Told) -> object:
     if kind in SCHEMA:
-        return _object(spot, node, kind)
+        return _object(spot, node, kind, told)
     if kind == "{string}":
         found = _entries(spot, node)
         return {name: _text(spot / name, value) for name, value in found.items()}
@@ -126,7 +142,7 @@ def _value(spot: Spot, node: Node, kind: str) -> object:
         return [_text(spot / i, one) for i, one in enumerate(_items(spot, node))]
     if kind.startswith("["):
         items = enumerate(_items(spot, node))
-        return [_item(spot / i, one, kind.strip("[]")) for i, one in items]
+        return [_item(spot / i, one, kind.strip("[]"), told) for i, one in items]
     return _leaf(spot, node, kind)
 
 
@@ -142,9 +158,9 @@ def _leaf(spot: Spot, node: Node, kind: str) -> object:
             return _scalar(spot, node, kind)
 
 
-def _item(spot: Spot, node: Node, kind: str) -> Fields:
+def _item(spot: Spot, node: Node, kind: str, told: Told) -> Fields:
     """Return an item of a list; null is one without fields."""
-    return Fields(spot, {}) if _null(node) else _object(spot, node, kind)
+    return Fields(spot, {}) if _null(node) else _object(spot, node, kind, told)
 
 
 def _text(spot: Spot, node: Node) -> object:

@@ -74,6 +74,12 @@ class Mapping(_Placed):
 Node = Scalar | Sequence | Mapping
 
 
+def dotted(path: Path) -> str:
+    """Return a path as the API server writes it: ``spec.containers[0].name``."""
+    parts = (f"[{one}]" if isinstance(one, int) else f".{one}" for one in path)
+    return "".join(parts).removeprefix(".")
+
+
 def position(root: Node, path: Path) -> Position:
     """Return where a path stands: its key, its list's item; or what is nearest above it.
 

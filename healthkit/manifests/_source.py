@@ -10,12 +10,21 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from healthkit._validate import SHOWN, one_line, shown
 from healthkit.errors import ConfigError
+from healthkit.manifests._nodes import dotted
+
+if TYPE_CHECKING:
+    from healthkit.manifests._nodes import Path as FieldPath
+
+#: What kind of thing is wrong: the text itself; a key that stands twice; no object; a field that
+#: the API doesn't have; what the API server refuses.
+Kind = Literal["text", "duplicate", "object", "unknown", "refused"]
 
 #: In bytes. etcd takes objects of 1.5 MiB; a file of this size is a whole cluster, or a slip.
 LARGEST: Final = 10_000_000
@@ -29,6 +38,34 @@ _BINARY: Final = re.compile(
 _BREAK: Final = re.compile("\r\n?|[\n\x85\u2028\u2029]")
 
 
+class Refusal(ConfigError):  # noqa: N818  # it is a value as often as it is raised
+    """What is wrong with a text, in one line, and where it is."""
+
+    def __init__(  # noqa: PLR0913  # a place has many parts; all by keyword but three
+        self,
+        source: Source,
+        reason: str,
+        line: int | None = None,
+        *,
+        path: FieldPath = (),
+        named: FieldPath = (),
+        kind: Kind = "text",
+    ) -> None:
+        where = source.name if line is None else f"{source.name}:{line}"
+        called = dotted(named)
+        super().__init__(
+            one_line(f"{where}: {called}: {reason}" if called else f"{where}: {reason}")
+        )
+        self.source = source
+        #: What is wrong, without the place.
+        self.reason = one_line(reason)
+        #: Counted from 1; None is the whole text.
+        self.line = line
+        #: Where it stands in its object.
+        self.path = path
+        self.kind: Kind = kind
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A text, and its name for messages."""
@@ -36,17 +73,16 @@ class Source:
     name: str
     text: str
 
-    def error(self, reason: str, line: int | None = None) -> ConfigError:
+    def error(self, reason: str, line: int | None = None, kind: Kind = "text") -> Refusal:
         """Make the error for what is wrong at a line, counted from 1; None is the whole text."""
-        where = self.name if line is None else f"{self.name}:{line}"
-        return ConfigError(one_line(f"{where}: {reason}"))
+        return Refusal(self, reason, line, kind=kind)
 
     def indentation(self, line: int) -> str:
         """Return the blanks that a line begins with; none for a line that isn't there."""
         text = "".join(_BREAK.split(self.text)[line - 1 : line])
         return text[: len(text) - len(text.lstrip())]
 
-    def template(self) -> ConfigError | None:
+    def template(self) -> Refusal | None:
         """Make the error for a template that was given as it is, if the text looks like one.
 
         To be asked when something is wrong: annotations and arguments may well have ``{{`` in them.
@@ -56,6 +92,15 @@ class Source:
             return None
         reason = "found {{, a template that is not rendered: render it first, as with helm template"
         return self.error(reason, _line(self.text, offset))
+
+
+#: Is told of what is wrong, and may raise it.
+Told = Callable[[Refusal], None]
+
+
+def refuse(fault: Refusal) -> None:
+    """Take nothing that is wrong."""
+    raise fault
 
 
 def from_file(path: str | os.PathLike[str]) -> Source:

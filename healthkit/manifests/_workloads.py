@@ -17,6 +17,7 @@ from healthkit.manifests._pods import identity, labels, pod
 from healthkit.manifests._probes import not_negative
 from healthkit.manifests._rollouts import daemon_set, deployment, stateful_set
 from healthkit.manifests._selectors import is_empty, selects
+from healthkit.manifests._source import refuse
 from healthkit.manifests._spec import Workload
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from healthkit.manifests._document import Document
     from healthkit.manifests._fields import Fields
+    from healthkit.manifests._source import Told
     from healthkit.manifests._spec import PodSpec
 
 #: The kinds that are read, and the version that each is served in. CronJob is not among them: its
@@ -39,13 +41,18 @@ VERSIONS: Final = {
 _NO_MATCH: Final = "`selector` does not match template `labels`"
 
 
-def read(document: Document, kind: str) -> Workload:
+def read(document: Document, kind: str, told: Told = refuse) -> Workload:
     """Return the workload that a document of a kind in `VERSIONS` describes.
+
+    Args:
+        document: the object.
+        kind: its kind.
+        told: called with each field that there isn't or that is of another type; see `decode`.
 
     Raises:
         ConfigError: the API server would refuse it.
     """
-    fields = decode(document, kind)
+    fields = decode(document, kind, told)
     return _READERS[kind](fields, f"{document.source.name}:{document.root.position.line}")
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from healthkit import timing
 from healthkit.testing import _rules
 from healthkit.testing._containers import Containers
 from healthkit.testing._probes import Probes
@@ -252,7 +253,7 @@ class PodLife:
         """Begin the end, if there was a deletion and nothing has to be waited for; say whether."""
         if self._grace is None or self._ending or self._cut_off or self._containers.busy:
             return False
-        self._terminate(self._grace or _rules.FORCED_GRACE)
+        self._terminate(self._grace or timing.FORCED_GRACE)
         return True
 
     def _terminate(self, grace: int) -> None:

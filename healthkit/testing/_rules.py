@@ -43,14 +43,6 @@ DELETED: Final = 0.5
 FORCED_DELETED: Final = 0.02
 FORCED_WITHDRAWN: Final = 0.05
 
-#: What the kubelet makes of a grace period of 0 (pkg/kubelet/pod_workers.go,
-#: calculateEffectiveGracePeriod).
-FORCED_GRACE: Final = 1
-
-#: What SIGTERM gets at least, whatever the hook has used up
-#: (pkg/kubelet/kuberuntime/kuberuntime_container.go, minimumGracePeriodInSeconds).
-LEAST_GRACE: Final = 2
-
 #: The exit code that is made up for a container that could not be found at the end of its pod
 #: (pkg/kubelet/status/status_manager.go, TerminatePod).
 NEVER_WAS: Final = 137
@@ -129,23 +121,6 @@ def turn_after(phase: float, period: float, after: float) -> int:
     """Return the least n for which ``phase + n * period`` is later than `after`."""
     turn = math.floor((after - phase) / period) + 1
     return turn if phase + turn * period - after > ONE_MOMENT else turn + 1
-
-
-def delay_is_over(shown_start: float, now: float, initial_delay: int) -> bool:
-    """Whether a container has run for its probe's delay.
-
-    Whole seconds are compared, since a start that was itself cut: a probe may come up to 1 s early
-    (pkg/kubelet/prober/worker.go, doProbe).
-    """
-    return math.floor(now - shown_start + ONE_MOMENT) >= initial_delay
-
-
-def left_for_sigterm(grace: int, hook_took: float) -> int:
-    """Return the seconds from SIGTERM to SIGKILL: whole seconds of the hook count, 2 are left.
-
-    pkg/kubelet/kuberuntime/kuberuntime_container.go, killContainer and executePreStopHook.
-    """
-    return max(grace - math.floor(hook_took + ONE_MOMENT), LEAST_GRACE)
 
 
 def restarts(policy: RestartPolicy, code: int) -> bool:

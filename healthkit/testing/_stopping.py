@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from healthkit import timing
 from healthkit.manifests._spec import Exec, HttpGet, Sleep
-from healthkit.testing import _requests, _rules
+from healthkit.testing import _requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,7 +165,7 @@ class Stopping:
         if self._over:
             self.ended()
             return
-        left = _rules.left_for_sigterm(self._grace, self._clock.now() - self._began)
+        left = timing.left_for_sigterm(self._grace, self._clock.now() - self._began)
         self._emit("sigterm")
         self._call_after(left, self._process.sigkill)
         self._process.sigterm()

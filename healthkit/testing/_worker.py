@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from healthkit import timing
 from healthkit.testing import _rules
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Worker:
         if self._on_hold or not seen.running:
             return
         now = self._clock.now()
-        if not _rules.delay_is_over(seen.shown_start, now, self._probe.initial_delay):
+        if not timing.delay_is_over(seen.shown_start, now, self._probe.initial_delay):
             return
         if started is (self.kind == "startup"):
             return

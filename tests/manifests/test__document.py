@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from healthkit.manifests._composer import documents
-from healthkit.manifests._document import Document, Spot, dotted
-from healthkit.manifests._nodes import Mapping
+from healthkit.manifests._document import Document, Spot
+from healthkit.manifests._nodes import Mapping, dotted
 from healthkit.manifests._source import Source
 
 TEXT = "kind: Pod\nspec:\n  containers:\n  - name: web\n"

@@ -1,0 +1,149 @@
+"""All objects of all files together, with what links them: rules look at these.
+
+A Service, a disruption budget or an autoscaler says what becomes of a workload's pods, and stands
+in another document, often in another file.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from healthkit.lint._options import Options
+from healthkit.lint._workload import POD_AT, Container, Workload
+from healthkit.manifests._loose import Loose
+from healthkit.manifests._objects import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from healthkit.manifests._app import AppSettings
+    from healthkit.manifests._document import Document
+    from healthkit.manifests._source import Refusal
+
+#: The kinds that rules look at, beside the workloads. Others are counted.
+OTHERS: Final = frozenset(
+    {
+        "HorizontalPodAutoscaler",
+        "HTTPRoute",
+        "Ingress",
+        "Namespace",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Role",
+        "ClusterRole",
+        "RoleBinding",
+        "ClusterRoleBinding",
+        "Service",
+    }
+)
+
+#: The groups of those kinds, "" for v1: a custom resource may have a kind of the same name.
+_GROUPS: Final = frozenset(
+    {
+        "",
+        "apps",
+        "autoscaling",
+        "batch",
+        "extensions",
+        "gateway.networking.k8s.io",
+        "networking.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+    }
+)
+
+
+class Thing:
+    """One object, of whatever kind."""
+
+    def __init__(self, document: Document, manifests: Manifests) -> None:
+        self.document = document
+        self.manifests = manifests
+        self.kind = text(document, "kind")
+        self.group = text(document, "apiVersion").rpartition("/")[0]
+        self.root = Loose(document, (), document.root)
+        self.name = (self.root / "metadata" / "name").text
+        #: As the file says; what `kubectl apply -n` or Helm would fill in is not known.
+        self.namespace = (self.root / "metadata" / "namespace").text or "default"
+
+    def __repr__(self) -> str:
+        return f"<{self.called}>"
+
+    @property
+    def called(self) -> str:
+        """Its kind and name."""
+        return f"{self.kind}/{self.name}" if self.name else self.kind
+
+    @property
+    def is_known(self) -> bool:
+        """Whether rules look at it."""
+        return self.group in _GROUPS and (self.kind in POD_AT or self.kind in OTHERS)
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Its own annotations."""
+        return (self.root / "metadata" / "annotations").table
+
+
+class Manifests:
+    """All objects that were read, and what was wrong with them while they were."""
+
+    def __init__(
+        self,
+        documents: Iterable[Document],
+        options: Options | None = None,
+        refusals: Iterable[tuple[Document | None, Refusal]] = (),
+    ) -> None:
+        self.options = options or Options()
+        self.things = [Thing(document, self) for document in documents]
+        #: What the API server would say, and keys that stand twice.
+        self.refusals = list(refusals)
+        self._by_root = {id(one.document.root): one for one in self.things}
+
+    def __repr__(self) -> str:
+        return f"<Manifests: {len(self.things)} objects, {len(self.workloads)} workloads>"
+
+    @cached_property
+    def workloads(self) -> list[Workload]:
+        """What makes pods."""
+        return [Workload(one) for one in self.things if one.is_known and one.kind in POD_AT]
+
+    @cached_property
+    def containers(self) -> list[Container]:
+        """The containers of the workloads that go on to run."""
+        return [container for one in self.workloads for container in one.containers]
+
+    def of(self, *kinds: str) -> list[Thing]:
+        """Return the objects of some kinds."""
+        return [one for one in self.things if one.kind in kinds and one.is_known]
+
+    def thing(self, document: Document) -> Thing:
+        """Return the object that a document is."""
+        return self._by_root[id(document.root)]
+
+    @cached_property
+    def app_container(self) -> Container | None:
+        """The container that the app of the options is in; None if there is not one such."""
+        found = self.app_containers
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def app_containers(self) -> list[Container]:
+        """The containers that the app of the options may be in.
+
+        They are those that the options name; and of several, those with a probe over HTTP.
+        """
+        options = self.options
+        named = [
+            one
+            for one in self.containers
+            if options.app_container in {None, one.name}
+            and options.app_workload in {None, one.workload.name, one.workload.full_name}
+        ]
+        probed = [one for one in named if any(probe.http for probe in one.probes.values())]
+        return probed if len(named) > 1 and probed else named
+
+    def app_of(self, container: Container) -> AppSettings | None:
+        """Return what the app in a container says of itself; None if nothing is known of it."""
+        return self.options.app if container is self.app_container else None

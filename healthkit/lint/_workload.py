@@ -1,0 +1,265 @@
+"""Workloads, their containers and probes, as rules see them: with defaults, and never refused.
+
+What is missing or of another type is as if it weren't there; that it is wrong is said once, by the
+rules about what the API server refuses.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from healthkit._validate import duration
+from healthkit.errors import ConfigError
+from healthkit.lint._services import service_ports
+from healthkit.timing import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from healthkit.lint._manifests import Manifests, Thing
+    from healthkit.manifests._loose import Loose
+    from healthkit.manifests._spec import ProbeKind
+
+#: Where each kind of workload has its pod, or the template of its pods.
+POD_AT: Final[Mapping[str, tuple[str, ...]]] = {
+    "Pod": (),
+    "Deployment": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+
+#: What runs once, and is not waited for by anybody's requests.
+_ENDING: Final = frozenset({"Job", "CronJob"})
+
+PROBES: Final[Mapping[ProbeKind, str]] = {
+    "startup": "startupProbe",
+    "liveness": "livenessProbe",
+    "readiness": "readinessProbe",
+}
+
+HANDLERS: Final = ("exec", "grpc", "httpGet", "sleep", "tcpSocket")
+
+#: The fields of a probe that are numbers, and what 0 or nothing means.
+DEFAULTS: Final[Mapping[str, int]] = {
+    "initialDelaySeconds": 0,
+    "periodSeconds": 10,
+    "timeoutSeconds": 1,
+    "successThreshold": 1,
+    "failureThreshold": 3,
+}
+
+#: How a manifest says what it can't say in fields; see the rules that read them.
+BOOT: Final = "healthkit/boot"
+LONGEST_REQUEST: Final = "healthkit/longest-request"
+
+
+class Probe:
+    """One probe of one container."""
+
+    def __init__(self, container: Container, kind: ProbeKind, at: Loose) -> None:
+        self.container = container
+        self.kind: ProbeKind = kind
+        self.at = at
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} probe of {self.container!r}>"
+
+    @property
+    def field(self) -> str:
+        """What Kubernetes calls it: ``livenessProbe``."""
+        return PROBES[self.kind]
+
+    @cached_property
+    def times(self) -> Timing:
+        """Its numbers, with Kubernetes' defaults for 0, for nothing and for nonsense."""
+        found = {name: (self.at / name).whole or 0 for name in DEFAULTS}
+        numbers = [max(found[name], 0) or default for name, default in DEFAULTS.items()]
+        return Timing(*numbers)
+
+    @property
+    def handlers(self) -> list[str]:
+        """What it does, by the fields that are there; more or less than one is refused."""
+        return [name for name in HANDLERS if self.at / name]
+
+    @property
+    def http(self) -> Loose:
+        """Its HTTP request; false if it makes none."""
+        return self.at / "httpGet"
+
+    @property
+    def path(self) -> str:
+        """The path that it asks for, without its query; "" if it asks none."""
+        path = (self.http / "path").text or "/"
+        return path.partition("?")[0].partition("#")[0] if self.http else ""
+
+    @property
+    def request(self) -> tuple[object, ...] | None:
+        """What tells its request from another's; None if it makes no HTTP request."""
+        if not self.http:
+            return None
+        headers = tuple(
+            ((one / "name").text.lower(), (one / "value").text)
+            for one in (self.http / "httpHeaders").items
+        )
+        scheme, host = (self.http / "scheme").text or "HTTP", (self.http / "host").text
+        port = self.container.port_number((self.http / "port").value)
+        return (scheme, host, port, (self.http / "path").text or "/", headers)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command that it runs; none if it runs none."""
+        return (self.at / "exec" / "command").texts
+
+    @property
+    def port(self) -> Loose:
+        """The port it connects to; false if it connects to none."""
+        found = [self.at / name / "port" for name in ("httpGet", "tcpSocket", "grpc")]
+        return next((one for one in found if one), found[0])
+
+
+class Container:
+    """One container that goes on to run."""
+
+    def __init__(self, workload: Workload, at: Loose, *, sidecar: bool = False) -> None:
+        self.workload = workload
+        self.at = at
+        #: Whether it is an init container that is not waited for.
+        self.sidecar = sidecar
+        self.name = (at / "name").text
+        self.image = (at / "image").text
+
+    def __repr__(self) -> str:
+        return f"<container {self.name} of {self.workload!r}>"
+
+    @cached_property
+    def probes(self) -> dict[ProbeKind, Probe]:
+        """The probes that it has."""
+        return {
+            kind: Probe(self, kind, self.at / name)
+            for kind, name in PROBES.items()
+            if self.at / name
+        }
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is run, as far as the manifest says it: ``command`` and ``args``."""
+        return (self.at / "command").texts + (self.at / "args").texts
+
+    @cached_property
+    def env(self) -> dict[str, str]:
+        """The variables with a value of their own."""
+        return {
+            (one / "name").text: (one / "value").text
+            for one in (self.at / "env").items
+            if not one / "valueFrom"
+        }
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """The names of its variables, wherever their values come from."""
+        return frozenset((one / "name").text for one in (self.at / "env").items)
+
+    @property
+    def ports(self) -> list[Loose]:
+        """The ports that it declares."""
+        return (self.at / "ports").items
+
+    def port_number(self, port: object) -> object:
+        """Return the number of a port by its name; what is no name of a port comes back."""
+        named = {(one / "name").text: (one / "containerPort").whole for one in self.ports}
+        return named.get(port) or port if isinstance(port, str) and port else port
+
+    @property
+    def pre_stop(self) -> Loose:
+        """What runs before SIGTERM; false if nothing does."""
+        return self.at / "lifecycle" / "preStop"
+
+    @cached_property
+    def service_ports(self) -> list[Loose]:
+        """The ports of Services that lead to it."""
+        return service_ports(self)
+
+    @property
+    def declared_boot(self) -> tuple[float, str] | None:
+        """How long a start may take by what somebody says, in seconds; and who says so."""
+        annotation = self.workload.seconds(BOOT)
+        if annotation is not None:
+            return annotation, f"the annotation {BOOT}"
+        app = self.workload.manifests.app_of(self)
+        if app is not None and app.startup is not None:
+            return app.startup, app.name
+        return None
+
+
+class Workload:
+    """An object that makes pods, or is one."""
+
+    def __init__(self, thing: Thing) -> None:
+        self.thing = thing
+        self.manifests: Manifests = thing.manifests
+        self.kind = thing.kind
+        self.name = thing.name
+        self.namespace = thing.namespace
+        template = thing.root
+        for part in POD_AT[thing.kind]:
+            template = template / part
+        #: The template of its pods, or the Pod.
+        self.template = template
+        #: The fields of the pod.
+        self.pod = template / "spec"
+
+    def __repr__(self) -> str:
+        return f"<{self.thing.called}>"
+
+    @property
+    def full_name(self) -> str:
+        """Its kind and name, as kubectl takes them: ``deployment/web``."""
+        return f"{self.kind.lower()}/{self.name}"
+
+    @property
+    def ends(self) -> bool:
+        """Whether its pods end by themselves."""
+        policy = (self.pod / "restartPolicy").text
+        return self.kind in _ENDING or (self.kind == "Pod" and policy in {"OnFailure", "Never"})
+
+    @cached_property
+    def containers(self) -> list[Container]:
+        """Its containers that go on to run: sidecars among the init containers too."""
+        found = [Container(self, one) for one in (self.pod / "containers").items]
+        before = (self.pod / "initContainers").items
+        sidecars = [one for one in before if (one / "restartPolicy").text == "Always"]
+        return found + [Container(self, one, sidecar=True) for one in sidecars]
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The labels of its pods."""
+        return (self.template / "metadata" / "labels").table
+
+    @cached_property
+    def annotations(self) -> dict[str, str]:
+        """Its own annotations, and those of its pods."""
+        return self.thing.annotations | (self.template / "metadata" / "annotations").table
+
+    def seconds(self, annotation: str) -> float | None:
+        """Return an annotation that is a duration; None if there is none, or it is none."""
+        try:
+            return duration(annotation, self.annotations[annotation])
+        except (KeyError, ConfigError):
+            return None
+
+    @property
+    def replicas(self) -> int:
+        """How many pods there are by the manifest; 1 if it doesn't say."""
+        found = (self.thing.root / "spec" / "replicas").whole
+        return 1 if found is None or self.kind in {"Pod", "DaemonSet"} else found
+
+    @property
+    def grace(self) -> int:
+        """The pod's grace period in whole seconds; below 0 is 1, as for the API server."""
+        found = (self.pod / "terminationGracePeriodSeconds").whole
+        return 30 if found is None else found if found >= 0 else 1
