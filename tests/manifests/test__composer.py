@@ -12,7 +12,7 @@ from healthkit.errors import ConfigError
 from healthkit.manifests import _composer
 from healthkit.manifests._composer import DEEPEST, documents
 from healthkit.manifests._nodes import Mapping, Sequence
-from healthkit.manifests._source import Source
+from healthkit.manifests._source import Refusal, Source
 
 if TYPE_CHECKING:
     from healthkit.manifests._nodes import Node
@@ -160,3 +160,12 @@ def test_aliases_up_to_the_limit_are_fine(monkeypatch: pytest.MonkeyPatch) -> No
     assert load(text) == [{"a": [1, 2], "b": [1, 2]}]
     monkeypatch.setattr(_composer, "MOST", 8)
     assert refused(text).startswith("x:2: more than 8 values")
+
+
+def test_a_key_that_stands_twice_can_be_told() -> None:
+    """The last one counts then, as it does for Go's parser when it is not strict."""
+    told: list[Refusal] = []
+    (node,) = documents(Source("x", "a: 1\nb: 2\na: 3\n"), told.append)
+    assert plain(node) == {"a": 3, "b": 2}
+    assert [(fault.kind, fault.line, fault.path) for fault in told] == [("duplicate", 3, ())]
+    assert told[0].reason == 'found the key "a" twice, in line 1 too: keep one'

@@ -8,8 +8,8 @@ from healthkit.manifests import parse
 from healthkit.manifests._composer import documents
 from healthkit.manifests._document import Document
 from healthkit.manifests._fields import Fields, decode
-from healthkit.manifests._nodes import Mapping
-from healthkit.manifests._source import Source
+from healthkit.manifests._nodes import Mapping, dotted
+from healthkit.manifests._source import Refusal, Source
 from tests.manifests.snippets import pod, refusal
 
 
@@ -159,3 +159,24 @@ def test_a_date_may_be_anything() -> None:
     text = pod().replace("  labels:", "  creationTimestamp: [2026-11-23]\n  labels:")
     (workload,) = parse(text)
     assert workload.name == "web"
+
+
+def test_all_that_is_wrong_can_be_told() -> None:
+    """What is wrong is left out then, and all else is there."""
+    text = pod(
+        container="livenessprobe: {}\nreadinessProbe: {periodSeconds: two, timeoutSeconds: 3}"
+    )
+    told: list[Refusal] = []
+    (root,) = documents(Source("x", text))
+    assert isinstance(root, Mapping)
+    fields = decode(Document(Source("x", text), root), "Pod", told.append)
+    (one,) = fields.some("spec").many("containers")
+    assert [(fault.kind, fault.line, dotted(fault.path)) for fault in told] == [
+        ("unknown", 12, "spec.containers[0].livenessprobe"),
+        ("refused", 13, "spec.containers[0].readinessProbe.periodSeconds"),
+    ]
+    assert told[1].reason == 'found the string "two": expected a whole number (int32)'
+    assert "livenessprobe" not in one
+    assert one.text("image") == "web:1"
+    assert one.some("readinessProbe").whole("timeoutSeconds", 1) == 3
+    assert "periodSeconds" not in one.some("readinessProbe")

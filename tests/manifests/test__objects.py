@@ -6,7 +6,8 @@ import pytest
 
 from healthkit.manifests import parse
 from healthkit.manifests._objects import objects
-from healthkit.manifests._source import Source
+from healthkit.manifests._objects import text as text_of
+from healthkit.manifests._source import Refusal, Source
 from tests.manifests.snippets import deployment, pod, refusal
 
 SERVICE = "apiVersion: v1\nkind: Service\nspec: {anything: [1, {a: b}]}\n"
@@ -110,3 +111,18 @@ def test_all_objects_can_be_had() -> None:
     service, web = objects(Source("x", f"{SERVICE}---\n{pod()}"))
     assert service.position(("spec", "anything", 1, "a")) == (3, 23)
     assert web.position(("spec", "containers", 0, "image")) == (15, 5)
+
+
+def test_all_that_is_no_object_can_be_told() -> None:
+    """The objects before, between and after are there."""
+    told: list[Refusal] = []
+    text = (
+        f"{SERVICE}---\n- 1\n---\na: 1\n---\n{pod()}---\nkind: List\napiVersion: v1\nitems: [1]\n"
+    )
+    found = list(objects(Source("x", text), told.append))
+    assert [(fault.kind, fault.reason) for fault in told] == [
+        ("object", "found a list: expected a Kubernetes object, with apiVersion and kind"),
+        ("object", "Object 'Kind' is missing: expected apiVersion and kind"),
+        ("object", "found no object: expected a Kubernetes object, with apiVersion and kind"),
+    ]
+    assert [text_of(one, "kind") for one in found] == ["Service", "Pod"]
