@@ -1,6 +1,7 @@
 """The fields of the objects that are read, and their types: what the API server's decoder knows.
 
-Of Kubernetes 1.36 (api/openapi-spec/swagger.json). A field that is not here is unknown, as it is to
+Of Kubernetes 1.25 to 1.37 together (api/openapi-spec/swagger.json), so that no field is refused
+that one of them has. A field that is not here is unknown, as it is to
 strict decoding (kubectl's ``--validate=strict``, its default). Parts that say nothing of a pod's
 life are known by name only, as ``object`` or ``list``; what is in them is not looked at.
 """
@@ -112,6 +113,7 @@ SCHEMA: Final[dict[str, dict[str, str]]] = {
         "parallelism": "int32",
         "podFailurePolicy": "object",
         "podReplacementPolicy": "string",
+        "scheduling": "object",
         "selector": "LabelSelector",
         "successPolicy": "object",
         "suspend": "bool",
@@ -130,6 +132,7 @@ SCHEMA: Final[dict[str, dict[str, str]]] = {
         "dnsPolicy": "string",
         "enableServiceLinks": "bool",
         "ephemeralContainers": "list",
+        "evictionResponders": "list",
         "hostAliases": "list",
         "hostIPC": "bool",
         "hostNetwork": "bool",
@@ -164,6 +167,7 @@ SCHEMA: Final[dict[str, dict[str, str]]] = {
         "tolerations": "list",
         "topologySpreadConstraints": "list",
         "volumes": "list",
+        "workloadRef": "object",
     },
     "PodReadinessGate": {"conditionType": "string"},
     "Container": {
@@ -233,10 +237,11 @@ SCHEMA: Final[dict[str, dict[str, str]]] = {
         "httpHeaders": "[HTTPHeader]",
         "path": "string",
         "port": "int or string",
+        "protocol": "string",
         "scheme": "string",
     },
     "HTTPHeader": {"name": "string", "value": "string"},
     "TCPSocketAction": {"host": "string", "port": "int or string"},
-    "GRPCAction": {"port": "int32", "service": "string"},
+    "GRPCAction": {"mode": "string", "port": "int32", "service": "string"},
     "SleepAction": {"seconds": "int64"},
 }
