@@ -64,7 +64,12 @@ def _unknown(action: Action, port: Loose, names: set[str]) -> Found:
     )
 )
 def undeclared(probe: Probe) -> Iterator[Found]:
-    """Yield probes of a numbered port that no container of the pod declares."""
+    """Yield probes of a numbered port that no container of the pod declares.
+
+    On the node's own network nobody reads the ports, and declaring one takes it from the node.
+    """
+    if (probe.container.workload.pod / "hostNetwork").flag is True:
+        return
     number = _number(probe)
     declared = {
         (port / "containerPort").whole

@@ -41,8 +41,8 @@ def no_readiness(container: Container) -> Iterator[Found]:
     """Yield containers that a Service leads to, and that have no readiness probe."""
     if "readiness" in container.probes:
         return
-    services = (_service(container, port) for port in container.service_ports)
-    names = sorted({one.name for one in services if not _takes_unready(one)})
+    services = [_service(container, port) for port in container.service_ports]
+    names = sorted({one.name for one in services if _wants_ready(one, container)})
     if names:
         lead = "leads" if len(names) == 1 else "lead"
         yield Found(
@@ -55,9 +55,15 @@ def _service(container: Container, port: Loose) -> Thing:
     return container.workload.manifests.thing(port.document)
 
 
-def _takes_unready(service: Thing) -> bool:
-    """Whether a Service leads to pods that are not ready too: readiness changes nothing there."""
-    return (service.root / "spec" / "publishNotReadyAddresses").flag is True
+def _wants_ready(service: Thing, container: Container) -> bool:
+    """Whether a Service leads requests to a container, and looks at its readiness.
+
+    A StatefulSet must have a Service for its pods' names; if the container declares no port, it
+    may be there for nothing else.
+    """
+    spec, workload = service.root / "spec", container.workload.thing.root / "spec"
+    names_pods = service.name == (workload / "serviceName").text and not container.ports
+    return not names_pods and (spec / "publishNotReadyAddresses").flag is not True
 
 
 @container_rule(
