@@ -46,9 +46,11 @@ _SHORT_PERIOD: Final = 10
 )
 def client(probe: Probe) -> Iterator[Found]:
     """Yield probes that run an HTTP client; advice only, if it has a time limit of its own."""
-    for program in programs(probe.command):
+    found = programs(probe.command)
+    is_cut = any(program.name == "timeout" for program in found)
+    for program in found:
         if program.name in _CLIENTS:
-            limited = any(_LIMIT.fullmatch(one) for one in program.arguments)
+            limited = is_cut or any(_LIMIT.fullmatch(one) for one in program.arguments)
             without = "" if limited else " without a time limit of its own"
             yield Found(
                 at=probe.at / "exec" / "command",

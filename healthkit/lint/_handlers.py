@@ -6,6 +6,7 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from healthkit._validate import shown
 from healthkit.lint._actions import actions
 from healthkit.lint._finding import Severity
 from healthkit.lint._ports import is_plain_http
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from healthkit.lint._manifests import Manifests
     from healthkit.lint._options import Version
     from healthkit.lint._workload import Container, Probe, Workload
+    from healthkit.manifests._loose import Loose
 
 #: What a probe may do, and what a hook may, in the order that validateHandler goes by. What else
 #: stands there is a field that the API doesn't have, and drops.
@@ -111,24 +113,23 @@ def other_host(container: Container) -> Iterator[Found]:
     the right one there.
     """
     workload = container.workload
-    level = _enforced(workload)
     for action in actions(container):
         for handler in ("httpGet", "tcpSocket"):
             host = action.at / handler / "host"
             if host.text and not _is_own_loopback(workload, host.text):
-                yield Found(
-                    at=host,
-                    what=f"the {action.name} asks the host {host.text!r}{_said_of(level)}",
-                    why=_FORBIDDEN if level else None,
-                    severity=Severity.ERROR if level else None,
-                )
+                what = f"the {action.name} asks the host {shown(host.text)}"
+                yield _refused(host, what, _enforced(workload))
 
 
-_FORBIDDEN: Final = "the pods are refused when they are to be made: no new one ever starts"
-
-
-def _said_of(level: str | None) -> str:
-    return f", which the namespace's Pod Security level {level} forbids" if level else ""
+def _refused(host: Loose, what: str, level: str | None) -> Found:
+    if level is None:
+        return Found(at=host, what=what)
+    return Found(
+        at=host,
+        what=f"{what}, which the namespace's Pod Security level {level} forbids",
+        why="the pods are refused when they are to be made: no new one ever starts",
+        severity=Severity.ERROR,
+    )
 
 
 def _is_own_loopback(workload: Workload, host: str) -> bool:
@@ -182,7 +183,9 @@ def grpc_name(probe: Probe) -> Iterator[Found]:
     """Yield gRPC probes whose port is a string."""
     port = probe.at / "grpc" / "port"
     if isinstance(port.value, str):
-        yield Found(at=port, what=f"grpc.port is the string {port.text!r}, and must be a number")
+        yield Found(
+            at=port, what=f"grpc.port is the string {shown(port.text)}, and must be a number"
+        )
 
 
 @probe_rule(
@@ -204,6 +207,6 @@ def https(probe: Probe) -> Iterator[Found]:
     for port in probe.container.ports if scheme.text == "HTTPS" else ():
         name, number = (port / "name").text, (port / "containerPort").whole
         if is_plain_http(name) and number != asked:
-            what = f"the {probe.field} speaks HTTPS, and port {number} ({name}) plain HTTP"
+            what = f"the {probe.field} speaks HTTPS, and port {number} ({shown(name)}) plain HTTP"
             yield Found(at=scheme, what=what, numbers={"plain HTTP port": number or 0})
             return

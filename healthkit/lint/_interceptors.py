@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from healthkit._validate import shown
 from healthkit.lint._endpoints import is_own
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, probe_rule, workload_rule
@@ -50,7 +51,7 @@ def redirected(probe: Probe) -> Iterator[Found]:
         what = f"the {probe.field} speaks HTTP, and {variable} redirects that to HTTPS"
         yield Found(at=probe.http, what=what)
     elif _lacks_slash(probe.path) and _is_django(probe.container):
-        what = f"the {probe.field} asks Django for {probe.path}, without a slash at its end"
+        what = f"the {probe.field} asks Django for {shown(probe.path)}, without a slash at its end"
         yield Found(at=probe.http / "path", what=what)
 
 
@@ -101,7 +102,7 @@ def refused_host(probe: Probe) -> Iterator[Found]:
     for name in _HOSTS:
         value = probe.container.env.get(name, "")
         if value and not _takes_any(value):
-            what = f"the {probe.field} sends no Host header, and {name} is {_short(value)!r}"
+            what = f"the {probe.field} sends no Host header, and {name} is {shown(value)}"
             yield Found(at=probe.http, what=what)
             return
 
@@ -112,11 +113,6 @@ def _takes_any(value: str) -> bool:
     What is filled in by Kubernetes is most often the pod's own address.
     """
     return "$(" in value or "*" in re.split(r"[\s,;\[\]\"']+", value)
-
-
-def _short(value: str) -> str:
-    most = 60
-    return value if len(value) <= most else f"{value[:most]}..."
 
 
 @workload_rule(
@@ -139,7 +135,7 @@ def not_rewritten(workload: Workload) -> Iterator[Found]:
     probes = [one for one in _asking(workload) if _number(one) not in excluded]
     if probes:
         names = " and ".join(dict.fromkeys(one.field for one in probes))
-        what = f"{_REWRITE} is 'false', and the {names} goes through the sidecar as it is"
+        what = f"{_REWRITE} is 'false', so that the sidecar gets the {names} unchanged"
         yield Found(at=annotations / _REWRITE, what=what)
 
 

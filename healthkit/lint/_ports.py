@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from healthkit._validate import shown
 from healthkit.lint._actions import actions
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule, probe_rule
@@ -44,10 +45,11 @@ def unknown_name(container: Container) -> Iterator[Found]:
 
 
 def _unknown(action: Action, port: Loose, names: set[str]) -> Found:
-    declared = ", ".join(sorted(names)) or "no port with a name"
+    declared = ", ".join(shown(one) for one in sorted(names)) or "no port with a name"
+    asked = f"the {action.name} names the port {shown(port.text)}"
     return Found(
         at=port,
-        what=f"the {action.name} names the port {port.text!r}; the container declares {declared}",
+        what=f"{asked}; the container declares {declared}",
         why="the hook fails each time it is to run" if action.is_hook else None,
     )
 
@@ -87,7 +89,7 @@ def undeclared(probe: Probe) -> Iterator[Found]:
         severity=Severity.INFO,
         title="a probe asks a port by its number although the port has a name",
         why="when the port moves the probe stays behind",
-        fix="write the name",
+        fix="write the name in place of the number",
         source="https://kubernetes.io/docs/tasks/configure-pod-container/"
         "configure-liveness-readiness-startup-probes/#use-a-named-port",
     )
@@ -100,8 +102,8 @@ def numbered(probe: Probe) -> Iterator[Found]:
     for port in probe.container.ports:
         name, is_tcp = (port / "name").text, (port / "protocol").text in {"", "TCP"}
         if name and is_tcp and (port / "containerPort").whole == number:
-            what = f"the {probe.field} asks port {number}, whose name is {name}"
-            yield Found(at=probe.port, what=what, fix=f"write port: {name}")
+            what = f"the {probe.field} asks port {number}, whose name is {shown(name)}"
+            yield Found(at=probe.port, what=what)
             return
 
 
@@ -139,7 +141,7 @@ def _signs(container: Container, number: object) -> Iterator[str]:
     for port in container.ports:
         name = (port / "name").text
         if (port / "containerPort").whole == number and is_http(name):
-            yield f"the port is called {name}"
+            yield f"the port is called {shown(name)}"
     for other in container.probes.values():
         if other.http and container.port_number(other.port.value) == number:
             yield f"the {other.field} makes an HTTP request there"
@@ -148,7 +150,7 @@ def _signs(container: Container, number: object) -> Iterator[str]:
         if container.port_number(target(port)) == number and (
             is_http(name) or protocol.lower() in _PROTOCOLS
         ):
-            yield f"a Service calls the port {protocol or name}"
+            yield f"a Service calls the port {shown(protocol or name)}"
 
 
 #: What Services say of HTTP/1.1; what speaks HTTP/2 only is nothing that a kubelet can ask.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from healthkit._validate import shown
 from healthkit.lint._endpoints import STARTUP_WORDS
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule, probe_rule
@@ -44,11 +45,10 @@ def no_readiness(container: Container) -> Iterator[Found]:
     services = [_service(container, port) for port in container.service_ports]
     names = sorted({one.name for one in services if _wants_ready(one, container)})
     if names:
-        lead = "leads" if len(names) == 1 else "lead"
-        yield Found(
-            at=container.at / "readinessProbe",
-            what=f"the Service {' and '.join(names)} {lead} to it, and it has no readinessProbe",
-        )
+        called = " and ".join(shown(name) for name in names)
+        lead = f"the Service {called} leads" if len(names) == 1 else f"the Services {called} lead"
+        what = f"{lead} to it, and it has no readinessProbe"
+        yield Found(at=container.at / "readinessProbe", what=what)
 
 
 def _service(container: Container, port: Loose) -> Thing:
@@ -150,7 +150,7 @@ def _asked(probe: Probe) -> tuple[object, ...]:
 def _called(probe: Probe) -> str:
     if probe.at / "grpc":
         return "make the same gRPC call"
-    return f"ask for {probe.path}" if probe.http else "run the same command"
+    return f"ask for {shown(probe.path)}" if probe.http else "run the same command"
 
 
 @container_rule(
@@ -173,14 +173,14 @@ def deep_liveness(container: Container) -> Iterator[Found]:
     said = [word for word in _words(liveness.path) if word in words]
     sharing = [one for one in container.workload.containers if _is_readiness_of(liveness, one)]
     reason = (
-        f"which speaks of {said[0]!r}"
+        f"which speaks of {said[0]}"
         if said
-        else f"as the readinessProbe of the container {sharing[0].name} does"
+        else f"as the readinessProbe of the container {shown(sharing[0].name)} does"
         if sharing
         else ""
     )
     if reason:
-        what = f"the livenessProbe asks for {liveness.path}, {reason}"
+        what = f"the livenessProbe asks for {shown(liveness.path)}, {reason}"
         yield Found(at=liveness.http / "path", what=what)
 
 
@@ -217,7 +217,8 @@ def other_startup(container: Container) -> Iterator[Found]:
     if startup is None or liveness is None or not startup.http or not liveness.http:
         return
     if startup.path != liveness.path and not _is_for_startup(startup):
-        what = f"the startupProbe asks for {startup.path}, the livenessProbe for {liveness.path}"
+        asked = f"the startupProbe asks for {shown(startup.path)}"
+        what = f"{asked}, the livenessProbe for {shown(liveness.path)}"
         yield Found(at=startup.http / "path", what=what)
 
 
@@ -245,5 +246,5 @@ def _is_for_startup(probe: Probe) -> bool:
 def root_path(probe: Probe) -> Iterator[Found]:
     """Yield HTTP probes of the root, which is also where a probe without a path asks."""
     path = probe.http / "path"
-    if probe.target == "/" and (path.text or not path):
+    if probe.target == "/" and (not path or isinstance(path.value, str)):
         yield Found(at=path, what=f"the {probe.field} asks for /")

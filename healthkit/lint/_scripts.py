@@ -54,9 +54,17 @@ def script(command: Sequence[str]) -> str:
     """Return the script that a shell is given with ``-c`` in a command; "" if there is none."""
     for i, word in enumerate(command):
         if basename(word) in _SHELLS:
-            after = list(command[i + 1 :])
-            found = [j for j, one in enumerate(after) if re.fullmatch(r"-[a-zA-Z]*c[a-z]*", one)]
-            return after[found[0] + 1] if found and found[0] + 1 < len(after) else ""
+            return _after_c(command[i + 1 :])
+    return ""
+
+
+def _after_c(words: Sequence[str]) -> str:
+    """Return the first word after ``-c`` that is no option itself."""
+    is_next = False
+    for word in words:
+        if is_next and not word.startswith(("-", "+")):
+            return word
+        is_next = is_next or re.fullmatch(r"-[a-zA-Z]*c[a-z]*", word) is not None
     return ""
 
 
