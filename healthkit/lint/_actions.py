@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final
 from healthkit.lint._workload import PROBES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from healthkit.lint._workload import Container
     from healthkit.manifests._loose import Loose
 
@@ -26,14 +24,9 @@ class Action:
     is_hook: bool
 
 
-def actions(container: Container) -> Iterator[Action]:
-    """Yield the probes and the hooks that a container has."""
-    for name in PROBES.values():
-        yield from _there(Action(name, container.at / name, is_hook=False))
-    for name in _HOOKS:
-        yield from _there(Action(name, container.at / "lifecycle" / name, is_hook=True))
-
-
-def _there(action: Action) -> Iterator[Action]:
-    if action.at:
-        yield action
+def actions(container: Container) -> list[Action]:
+    """Return the probes and the hooks that a container has."""
+    hooks = container.at / "lifecycle"
+    found = [Action(name, container.at / name, is_hook=False) for name in PROBES.values()]
+    found += [Action(name, hooks / name, is_hook=True) for name in _HOOKS]
+    return [one for one in found if one.at]

@@ -55,6 +55,9 @@ def client(probe: Probe) -> Iterator[Found]:
             yield Found(
                 at=probe.at / "exec" / "command",
                 what=f"the {probe.field} runs {program.name}{without}",
+                why="slim images have neither, and it is a new process each time"
+                if limited
+                else None,
                 severity=Severity.INFO if limited else None,
             )
             return

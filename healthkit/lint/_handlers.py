@@ -16,7 +16,6 @@ from healthkit.manifests._nodes import Mapping
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from healthkit.lint._manifests import Manifests
     from healthkit.lint._options import Version
     from healthkit.lint._workload import Container, Probe, Workload
     from healthkit.manifests._loose import Loose
@@ -148,7 +147,7 @@ def _enforced(workload: Workload) -> str | None:
 
     Only if the manifests say it all: the workload its namespace, and the Namespace its level.
     """
-    manifests: Manifests = workload.manifests
+    manifests = workload.manifests
     named = (workload.thing.root / "metadata" / "namespace").text
     if manifests.options.kube_version < _HOST_FORBIDDEN:
         return None

@@ -40,7 +40,7 @@ def unknown_name(container: Container) -> Iterator[Found]:
     for action in actions(container):
         for handler in ("httpGet",) if action.is_hook else ("httpGet", "tcpSocket"):
             port = action.at / handler / "port"
-            if port.text not in names | {""} and _names.port(port.text) is None:
+            if port.text not in names and _names.port(port.text) is None:
                 yield _unknown(action, port, names - {""})
 
 

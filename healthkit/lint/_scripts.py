@@ -113,8 +113,7 @@ def _tokens(text: str) -> Iterator[_Token]:
     """Yield words and operators. A stack tells which quotes and parentheses one is in."""
     within, word, position = ["("], "", 0
     while position < len(text):
-        found = (_QUOTED if within[-1] == '"' else _PLAIN).match(text, position)
-        assert found is not None  # noqa: S101  # something matches anywhere
+        found = next((_QUOTED if within[-1] == '"' else _PLAIN).finditer(text, position))
         position, kind = found.end(), found.lastgroup
         if kind in {"single", "part"}:
             word += found[0][1:-1] if kind == "single" else found[0]

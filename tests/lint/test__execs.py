@@ -28,6 +28,7 @@ def test_a_client_with_a_time_limit_is_told_as_advice(
     (found,) = of_command("HK115", *command)
     assert found.severity is severity
     assert ("without a time limit" in found.what) is (severity is Severity.WARNING)
+    assert ("pile up" in found.why) is (severity is Severity.WARNING)
 
 
 @pytest.mark.parametrize(

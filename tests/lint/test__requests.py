@@ -93,6 +93,14 @@ def test_the_words_are_the_options() -> None:
     assert told("HK105", text, Options(dependency_words=("ready",)))
 
 
+def test_its_own_readiness_is_not_another_containers() -> None:
+    """That the two are the same is said by a rule of its own."""
+    probe = "{httpGet: {path: /health, port: 80}}"
+    probes = f"livenessProbe: {probe}\nreadinessProbe: {probe}"
+    assert not of_container("HK105", probes)
+    assert of_container("HK104", probes)
+
+
 def test_liveness_without_a_path_is_no_dependency() -> None:
     """A command says nothing of what it asks for."""
     assert not of_container("HK105", "livenessProbe: {exec: {command: [/ready]}}")
