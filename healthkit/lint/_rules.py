@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from healthkit.lint import _api, _budgets, _handlers
+from healthkit.lint import (
+    _api,
+    _budgets,
+    _execs,
+    _handlers,
+    _interceptors,
+    _ports,
+    _requests,
+)
 from healthkit.lint._rule import Rule
 
-_MODULES: Final = (_api, _handlers, _budgets)
+_MODULES: Final = (_api, _requests, _handlers, _ports, _execs, _interceptors, _budgets)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(

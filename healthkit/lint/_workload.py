@@ -92,10 +92,14 @@ class Probe:
         return self.at / "httpGet"
 
     @property
+    def target(self) -> str:
+        """What it asks for as it is sent, with its query; "" if it makes no HTTP request."""
+        return f"/{(self.http / 'path').text.removeprefix('/')}" if self.http else ""
+
+    @property
     def path(self) -> str:
         """The path that it asks for, without its query; "" if it asks none."""
-        path = (self.http / "path").text or "/"
-        return path.partition("?")[0].partition("#")[0] if self.http else ""
+        return self.target.partition("?")[0].partition("#")[0]
 
     @property
     def request(self) -> tuple[object, ...] | None:
@@ -108,7 +112,7 @@ class Probe:
         )
         scheme, host = (self.http / "scheme").text or "HTTP", (self.http / "host").text
         port = self.container.port_number((self.http / "port").value)
-        return (scheme, host, port, (self.http / "path").text or "/", headers)
+        return (scheme, host, port, self.target, headers)
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -1,0 +1,40 @@
+"""Where healthkit's own endpoints are, as data: nothing here may import the engine.
+
+What answers there is the outermost middleware, so nothing in the app redirects or refuses it. A
+test holds this list against the engine's own presets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from healthkit.lint._workload import Container
+
+#: The paths of the presets; but for ``/health``, which half of all apps have too.
+OWN_PATHS: Final = (
+    "/livez",
+    "/readyz",
+    "/startupz",
+    "/healthz",
+    "/health/live",
+    "/health/ready",
+    "/health/started",
+    "/actuator/health/liveness",
+    "/actuator/health/readiness",
+    "/actuator/health/startup",
+    "/actuator/health",
+    "/__lbheartbeat__",
+    "/__heartbeat__",
+)
+
+#: The parts of a path by which it says itself that a startup probe is to ask there. The presets'
+#: startup paths each have one.
+STARTUP_WORDS: Final = frozenset({"start", "started", "startup", "startupz"})
+
+
+def is_own(path: str, container: Container) -> bool:
+    """Whether healthkit answers at a path, behind a root path too: ``/api/livez``."""
+    app = container.workload.manifests.app_of(container)
+    own = OWN_PATHS if app is None else (*OWN_PATHS, *app.paths.values())
+    return path.endswith(tuple(own))
