@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from healthkit._scale import levels, runs
+from healthkit._svg import CHARACTER
 from healthkit.testing._marks import endings, lost, marks
-from healthkit.testing._scale import levels, runs
 from healthkit.testing._spans import endpoints, states
-from healthkit.testing._svg import CHARACTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from healthkit._scale import Scale
+    from healthkit._svg import Element
     from healthkit.testing._marks import Mark
     from healthkit.testing._outcomes import Result
-    from healthkit.testing._scale import Scale
     from healthkit.testing._spans import Span, Story
-    from healthkit.testing._svg import Element
 
 #: Where the time begins and ends, in pixels; names stand left of it, sums and labels right of it.
 LEFT: Final = 100.0

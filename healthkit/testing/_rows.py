@@ -15,10 +15,10 @@ from healthkit.testing._spans import endpoints
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from healthkit._scale import Scale
+    from healthkit._svg import Element
     from healthkit.testing._lanes import Label
-    from healthkit.testing._scale import Scale
     from healthkit.testing._spans import Story
-    from healthkit.testing._svg import Element
 
 #: How many levels of labels there are above a pod that is alone, and above one of several.
 _ALONE: Final = 5

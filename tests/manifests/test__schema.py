@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from healthkit.manifests._schema import SCHEMA
 
-LEAVES = {"string", "int32", "int64", "bool", "int or string", "object", "list", "any"}
+LEAVES = {"string", "int32", "int64", "bool", "int or string", "object", "list", "any", "quantity"}
 
 
 def test_every_type_is_known() -> None:
