@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from healthkit._shapes import signal, stripes
 from healthkit._svg import CHARACTER
-from healthkit.testing._lanes import STATES, STRIPES, WIDTH, shape, signal, stripes
+from healthkit.testing._lanes import STATES, STRIPES, WIDTH, shape
 from healthkit.testing._marks import endings, lost, marks, probes
 from healthkit.testing._spans import endpoints, states
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healthkit._scale import levels, runs, scale
+from healthkit._shapes import BAR, LEVEL
 from healthkit.errors import ConfigError
 from healthkit.testing import _lanes
-from healthkit.testing._lanes import BAR, LEFT, LEVEL, RIGHT, WIDTH
+from healthkit.testing._lanes import LEFT, RIGHT, WIDTH
 from healthkit.testing._marks import endings, marks
 from healthkit.testing._picture import svg
 from healthkit.testing._spans import Span, Story, endpoints, states
