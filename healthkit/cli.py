@@ -68,6 +68,11 @@ def _dispatch(arguments: list[str]) -> int:
         from healthkit._status import main as status  # noqa: PLC0415  # as above
 
         return status(rest, _environ())
+    return _on_manifests(command, rest)
+
+
+def _on_manifests(command: str, rest: list[str]) -> int:
+    """Run what reads a manifest, and needs no pod."""
     if command == "simulate":
         from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
 

@@ -23,3 +23,25 @@ def test_a_delay_is_counted_in_whole_seconds(now: float, over: bool) -> None:
 def test_the_hook_counts_against_the_grace_period(grace: int, took: float, left: int) -> None:
     """In whole seconds, and two are left whatever happens."""
     assert timing.left_for_sigterm(grace, took) == left
+
+
+@pytest.mark.parametrize(
+    ("times", "usual", "guaranteed"),
+    [
+        (timing.Timing(failure_threshold=30), 300, 290),
+        (timing.Timing(initial_delay=5, period=2, failure_threshold=4), 13, 10),
+    ],
+)
+def test_the_usual_formula_promises_a_period_too_much(
+    times: timing.Timing, usual: float, guaranteed: float
+) -> None:
+    """And with a delay one second more than that."""
+    assert timing.nominal_boot(times) == usual
+    assert timing.guaranteed_boot(times) == guaranteed
+
+
+def test_a_pod_without_a_readiness_probe_is_available_sooner() -> None:
+    """It is ready when it has started."""
+    lag = timing.SLICE_LAG
+    assert timing.progress_needed(290, timing.Timing(period=5), 3, 20) == 318 + lag
+    assert timing.progress_needed(290, None, 3, 20) == 313 + lag

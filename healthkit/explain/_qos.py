@@ -112,17 +112,17 @@ def _asked(pod: PodSpec) -> dict[str, Fraction]:
     component-helpers/resource/helpers.go, AggregateContainerRequests: init containers run one
     after the other, beside the sidecars that have been started before them.
     """
-    found = {one: sum_of(one, pod.containers) for one in _COUNTED}
+    found = {one: _sum(one, pod.containers) for one in _COUNTED}
     sidecars = [one for one in pod.init_containers if one.restart_policy == "Always"]
     for one in _COUNTED:
-        found[one] += sum_of(one, sidecars)
+        found[one] += _sum(one, sidecars)
         for place, container in enumerate(pod.init_containers):
             beside = [other for other in pod.init_containers[:place] if other in sidecars]
-            found[one] = max(found[one], sum_of(one, [*beside, container]))
+            found[one] = max(found[one], _sum(one, [*beside, container]))
     return {one: value for one, value in found.items() if value}
 
 
-def sum_of(resource: str, containers: Iterable[Container]) -> Fraction:
+def _sum(resource: str, containers: Iterable[Container]) -> Fraction:
     """Return what containers ask for of one resource, together."""
     asked = (_requests(one.resources).get(resource, Fraction(0)) for one in containers)
     return sum(asked, Fraction(0))
