@@ -11,7 +11,8 @@ tell, or what never happens, is null. Each workload has::
     qos               class and why
     init_containers   the names of those that end before the others begin
     rollout           max_surge, max_unavailable, progress_deadline, needed (what a pod may need by
-                      its probes, without its image), in_time; null for a Pod and a Job
+                      its probes, without its image), in_time, never_available; null for a Pod
+                      and a Job
     containers        those that go on to run, sidecars last; each has:
       name, sidecar, restarts (after a kill), never_ready (a probe's port isn't there)
       probes          by their kinds: asks, lost (its port isn't there), initial_delay, period,

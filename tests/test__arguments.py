@@ -173,7 +173,7 @@ def test_a_reader_may_go_away() -> None:
 
 
 def test_a_command_may_take_one_word() -> None:
-    """Wherever it stands, a dash too; a second one is refused, and one that looks like an option."""
+    """Wherever it stands, and a dash is one; a second one is refused, and so is an option."""
     options = Options({"--timeout": "S"}, frozenset({"--json"}), operand="MANIFEST")
     for words in (["a=b", "--json"], ["--json", "a=b"], ["--timeout", "5", "a=b", "--", "c"]):
         assert _arguments.parse(words, options).operand == "a=b"

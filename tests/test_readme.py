@@ -19,8 +19,8 @@ from starlette.testclient import TestClient
 
 from healthkit import Health, Phase, Probe
 from healthkit._answers import verdict
-from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS
 from healthkit._explain import main as explain
+from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS
 from healthkit._simulate import main as simulate
 from healthkit.testing import Kubelet, run
 from healthkit.timing import EXIT_RESERVE

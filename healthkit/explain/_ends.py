@@ -53,6 +53,8 @@ def _begins(told: Told, ending: Ending) -> str:
             return f"deleted: its endpoint is terminating{_probes(told)}"
         case "startup":
             return "the startup probe has failed; it is in no endpoints yet"
+        case "liveness" if told.is_never_ready:
+            return "liveness has failed; it is in no endpoints"
         case "liveness":
             passes = told.running.leaves is not None
             while_ = "while readiness passes" if passes else "until it has ended"

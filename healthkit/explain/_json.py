@@ -32,9 +32,10 @@ def _rollout(how: Rollout) -> Json:
     return {
         "max_surge": None if update is None else update.max_surge,
         "max_unavailable": None if update is None else update.max_unavailable,
-        "needed": how.needed,
+        "needed": _seconds(how.needed),
         "progress_deadline": how.deadline,
         "in_time": how.in_time,
+        "never_available": how.is_never_available,
     }
 
 
@@ -68,10 +69,10 @@ def _start(start: Start) -> Json:
     return {
         "decided_by": start.kind,
         "first_probe": _span(start.first),
-        "guaranteed_boot": start.guaranteed,
-        "nominal_boot": start.nominal,
-        "latest_kill": start.latest,
-        "latest_kill_hanging": start.latest_hanging,
+        "guaranteed_boot": _seconds(start.guaranteed),
+        "nominal_boot": _seconds(start.nominal),
+        "latest_kill": _seconds(start.latest),
+        "latest_kill_hanging": _seconds(start.latest_hanging),
     }
 
 
@@ -79,8 +80,8 @@ def _running(running: Running) -> Json:
     return {
         "kill": _span(running.kill),
         "leaves_endpoints": _span(running.leaves),
-        "leaves_endpoints_hanging": running.leaves_hanging,
-        "returns": running.returns,
+        "leaves_endpoints_hanging": _seconds(running.leaves_hanging),
+        "returns": _seconds(running.returns),
         "kill_may_be_first": running.kill_may_be_first,
     }
 
@@ -90,15 +91,23 @@ def _ending(ending: Ending) -> Json:
     return {
         "why": ending.why,
         "grace": ending.grace,
-        "hook": None if hook is None else {"does": hook.does, "takes": hook.takes},
+        "hook": None if hook is None else {"does": hook.does, "takes": _seconds(hook.takes)},
         "hook_fits": ending.fits,
-        "left_for_sigterm": ending.left,
+        "left_for_sigterm": _seconds(ending.left),
         "waits_for_others": ending.waits,
         "moments": [
-            {"at": one.at, "what": one.what, "latest": one.is_latest} for one in ending.moments
+            {"at": _seconds(one.at), "what": one.what, "latest": one.is_latest}
+            for one in ending.moments
         ],
     }
 
 
 def _span(found: Span | None) -> Json | None:
-    return None if found is None else {"earliest": found.earliest, "latest": found.latest}
+    if found is None:
+        return None
+    return {"earliest": _seconds(found.earliest), "latest": _seconds(found.latest)}
+
+
+def _seconds(value: float | None) -> float | None:
+    """Return seconds without what adding up floats has left behind the thousandths."""
+    return None if value is None else round(value, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,11 @@ WIDTH: Final = 80
 
 #: How wide the names are that begin a row.
 _NAME: Final = 13
+
+#: The blank between a number and its unit, where no line ends; and what stands for it meanwhile:
+#: plain text has no such character.
+_UNIT: Final = re.compile(r"(?<=[0-9]) (?=s\b)")
+_GLUE: Final = "\0"
 
 
 def as_text(found: Explanation) -> str:
@@ -80,6 +86,8 @@ def _rows(rows: Iterable[Row], indent: str) -> Iterator[str]:
 
 def _wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
     hang = first if rest is None else rest
-    return textwrap.wrap(
-        plain(text), WIDTH, initial_indent=first, subsequent_indent=hang, break_on_hyphens=False
+    kept = _UNIT.sub(_GLUE, plain(text))
+    lines = textwrap.wrap(
+        kept, WIDTH, initial_indent=first, subsequent_indent=hang, break_on_hyphens=False
     )
+    return [line.replace(_GLUE, " ") for line in lines]

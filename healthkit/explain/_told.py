@@ -167,7 +167,9 @@ def _rollout(workload: Workload, told: Sequence[Told]) -> Rollout | None:
     if workload.kind in {"Pod", "Job"}:
         return None
     deadline = workload.progress_deadline_seconds if workload.kind == "Deployment" else None
-    return Rollout(workload.rolling_update, _needed(told, workload.min_ready_seconds), deadline)
+    never = any(one.is_never_ready for one in told)
+    needed = None if never else _needed(told, workload.min_ready_seconds)
+    return Rollout(workload.rolling_update, needed, deadline, is_never_available=never)
 
 
 def _needed(told: Sequence[Told], min_ready: int) -> float | None:

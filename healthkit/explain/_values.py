@@ -153,12 +153,16 @@ class Rollout:
     needed: float | None = None
     #: A Deployment's progressDeadlineSeconds; None: there is none.
     deadline: int | None = None
+    #: Whether a probe whose port there isn't keeps all pods from ever being ready.
+    is_never_available: bool = False
 
     @property
     def in_time(self) -> bool | None:
         """Whether the deadline leaves enough; None: nobody can tell."""
-        if self.needed is None or self.deadline is None:
+        if self.deadline is None or (self.needed is None and not self.is_never_available):
             return None
+        if self.needed is None:
+            return False
         return self.needed < self.deadline
 
 

@@ -158,6 +158,8 @@ def _replaced(found: Explanation, how: Rollout) -> str:
 
 
 def _deadline(how: Rollout) -> Iterator[str]:
+    if how.is_never_available:
+        yield "No pod ever gets available: one of its probes never counts."
     if how.needed is None:
         return
     need = f"By its probes a pod may need {seconds(how.needed)} beside its image"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 
 import pytest
@@ -75,7 +76,5 @@ def test_a_number_is_multiplied_by_its_suffix(
 @given(st.text("0123456789.+-eEinumkKMGTP ", max_size=8))
 def test_any_text_is_a_number_or_refused(text: str) -> None:
     """Nothing else is ever raised."""
-    try:
+    with contextlib.suppress(ValueError):
         assert isinstance(quantity(text), Fraction)
-    except ValueError as exc:
-        assert str(exc).startswith("quantities must match")

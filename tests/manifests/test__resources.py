@@ -8,8 +8,7 @@ from healthkit.manifests import Resources, parse
 from tests.manifests.snippets import pod, refusal
 
 WORDS = (
-    "quantities must match the regular expression "
-    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 
 
