@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import one_line
-from healthkit.manifests import Exec, Grpc, HttpGet, Sleep, TcpSocket
+from healthkit.manifests import Exec, Grpc, HttpGet, TcpSocket
 
 if TYPE_CHECKING:
     from healthkit.manifests import Container, Handler, Hook
@@ -29,8 +29,8 @@ def asks(handler: Handler | Hook) -> str:
             return f"gRPC health check{of} on port {port}"
         case Exec(command):
             return f"run {_short(shlex.join(command))}"
-        case Sleep(seconds):
-            return f"sleep {seconds} s"
+        case _:
+            return f"sleep {handler.seconds} s"
 
 
 def is_lost(handler: Handler | Hook, container: Container) -> bool:

@@ -42,7 +42,7 @@ def _happens(told: Told, ending: Ending, moment: Moment) -> str:
         case "sigterm":
             least = " at least" if moment.is_latest else ""
             return f"SIGTERM; {seconds(ending.left)} are left{least}"
-        case "sigkill":
+        case _:  # SIGKILL
             again = "; then it is started again" if told.restarts else ""
             return f"SIGKILL, if it still runs{'' if ending.why == 'deletion' else again}"
 
@@ -55,7 +55,7 @@ def _begins(told: Told, ending: Ending) -> str:
             return "the startup probe has failed; it is in no endpoints yet"
         case "liveness" if told.is_never_ready:
             return "liveness has failed; it is in no endpoints"
-        case "liveness":
+        case _:  # liveness
             passes = told.running.leaves is not None
             while_ = "while readiness passes" if passes else "until it has ended"
             return f"liveness has failed; it stays in the endpoints {while_}"

@@ -65,7 +65,7 @@ def absent(told: Told, kind: ProbeKind) -> str:
             return "none: the container counts as started as soon as it runs."
         case "liveness":
             return "none, which counts as successful: a hang stays until somebody notices."
-        case "readiness":
+        case _:  # readiness
             starts = told.start is not None and told.start.kind == "startup"
             when = "as soon as the startup probe has passed" if starts else _FROM_THE_FIRST
             return f"none, which counts as successful: requests come {when}."
