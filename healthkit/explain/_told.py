@@ -146,6 +146,13 @@ def _hook(container: Container) -> Hook | None:
 
 
 def _ending(why: Why, grace: int, hook: Hook | None, *, waits: bool = False) -> Ending:
+    """Return how a container ends.
+
+    A sidecar `waits` after its hook, as long as the grace period lasts: for the containers beside
+    it, and for the sidecars that were started after it
+    (pkg/kubelet/kuberuntime/kuberuntime_container.go, killContainer, and
+    kuberuntime_termination_order.go, waitForTurn).
+    """
     takes, whole = 0.0 if hook is None else hook.takes, float(max(grace, timing.FORCED_GRACE))
     # a hook of unknown length takes all the grace period at most, and so does waiting for others
     is_latest = takes is None or waits

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from healthkit.explain import Explanation, as_text, explain
+from healthkit.explain import Explanation, as_text, explain, svg
 from healthkit.explain._text import WIDTH, plain
 from healthkit.manifests import read
 from tests.explain.pods import EXPLANATIONS
 
 HERE = Path(__file__).parent
+
+#: Kept beside the project; the package does without.
+CHARTS = Path(__file__).parents[3] / "shared/rendered-charts"
 
 
 @pytest.mark.parametrize("name", ["good", "bad"])
@@ -25,6 +28,18 @@ def test_a_manifest_is_told_to_the_letter(name: str) -> None:
     assert said.splitlines()[2:] == expected.splitlines()[2:]
     assert expected.startswith(f"Deployment/shop ({source})\n")
     assert one.source in "".join(line.strip() for line in as_text(explain(one)).splitlines()[:4])
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CHARTS.glob("*.yaml")) or [None], ids=lambda path: str(path and path.stem)
+)
+def test_real_manifests_are_told_and_drawn(path: Path | None) -> None:
+    """Rendered public charts."""
+    if path is None:
+        pytest.skip("the charts are kept beside the project, and are not here")
+    for one in map(explain, read(path)):
+        assert all(len(line) <= WIDTH for line in as_text(one).splitlines())
+        assert svg([one]).startswith("<svg ")
 
 
 @given(EXPLANATIONS)
