@@ -36,7 +36,7 @@ class Options:
     values: Mapping[str, str]
     #: Those that have none.
     flags: frozenset[str] = frozenset()
-    #: What a single word without an option is, if there may be one: ``MANIFEST``.
+    #: What a single word without an option is, if there may be one: ``MANIFEST``. ``-`` is one.
     operand: str | None = None
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ def parse(arguments: Sequence[str], options: Options) -> Found:
             values[name] = value if equals else _next(left, name, options)
         elif name in options.flags and not equals:
             flags.add(name)
-        elif options.operand and operand is None and not name.startswith("-"):
+        elif options.operand and operand is None and (name == "-" or not name.startswith("-")):
             operand = f"{name}{equals}{value}"
         else:
             found = _validate.shown(f"{name}{equals}{value}")

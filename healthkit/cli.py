@@ -1,4 +1,4 @@
-"""The command line: ``healthkit probe|drain|run|status|simulate``.
+"""The command line: ``healthkit probe|drain|run|status|simulate|explain``.
 
 It finds the command and imports what that one needs, nothing else: a probe is a new process each
 time and pays for each import, and `run` must be there before its signals are. So this module
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _DISTRIBUTION: "Final" = "healthkit-asgi"
 
-COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate")
+COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate", "explain")
 
-_USAGE: "Final" = "usage: healthkit probe|drain|run|status|simulate ...\n"
+_USAGE: "Final" = "usage: healthkit probe|drain|run|status|simulate|explain ...\n"
 
 HELP: "Final" = f"""\
 {_USAGE}
@@ -25,6 +25,7 @@ HELP: "Final" = f"""\
   run       run a server, and drain it at SIGTERM
   status    show the workers of this pod
   simulate  play the life of a pod of a manifest, in virtual time
+  explain   tell what a manifest's numbers will do to its pods
 
 Each command has its own --help. `healthkit --version` says which healthkit this is.
 """
@@ -67,10 +68,19 @@ def _dispatch(arguments: list[str]) -> int:
         from healthkit._status import main as status  # noqa: PLC0415  # as above
 
         return status(rest, _environ())
+    return _on_manifests(command, rest)
+
+
+def _on_manifests(command: str, rest: list[str]) -> int:
+    """Run what reads a manifest, and needs no pod."""
     if command == "simulate":
         from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
 
         return simulate(rest)
+    if command == "explain":
+        from healthkit._explain import main as explain  # noqa: PLC0415  # as above
+
+        return explain(rest)
     return _without_command(command)
 
 

@@ -172,6 +172,15 @@ def started(times: Times, boot: float) -> float:
     return max(boot, float(times.initial_delay)) + times.period + SLICE_LAG
 
 
+def nominal_boot(times: Times) -> float:
+    """Return what is often taken for the guaranteed boot: ``delay + F * P``.
+
+    The docs of Kubernetes have it so. It is a period more than what is guaranteed, and a second
+    more than that with a delay; see `guaranteed_boot`.
+    """
+    return float(times.initial_delay + times.failure_threshold * times.period)
+
+
 def _failing(times: Times, takes: float) -> float:
     """Return the time from the begin of the first failing probe to the end of the last one."""
     return (times.failure_threshold - 1) * spacing(times, takes) + takes
@@ -261,14 +270,21 @@ def grace_needed(drain_delay: float, in_flight: float, reserve: float = EXIT_RES
 
 
 def progress_needed(
-    latest_start: float, readiness: Times, min_ready: int = 0, pull: float = 0.0
+    latest_start: float, readiness: Times | None, min_ready: int = 0, pull: float = 0.0
 ) -> float:
     """Return what a Deployment's progressDeadlineSeconds must be more than.
 
     Each pod that gets available makes it begin anew (pkg/controller/deployment/progress.go), so it
     is what one pod needs: its image, its start, a readiness period, and minReadySeconds.
+
+    Args:
+        latest_start: when it has started, at the latest.
+        readiness: its times; None is no such probe: it is ready when it has started.
+        min_ready: minReadySeconds.
+        pull: what its image takes.
     """
-    return pull + latest_start + readiness.period + SLICE_LAG + min_ready
+    asked = 0 if readiness is None else readiness.period
+    return pull + latest_start + asked + SLICE_LAG + min_ready
 
 
 # -- the other way round ---------------------------------------------------------------------------

@@ -173,10 +173,11 @@ def test_a_reader_may_go_away() -> None:
 
 
 def test_a_command_may_take_one_word() -> None:
-    """Wherever it stands; a second one is refused, and so is one that looks like an option."""
+    """Wherever it stands, and a dash is one; a second one is refused, and so is an option."""
     options = Options({"--timeout": "S"}, frozenset({"--json"}), operand="MANIFEST")
     for words in (["a=b", "--json"], ["--json", "a=b"], ["--timeout", "5", "a=b", "--", "c"]):
         assert _arguments.parse(words, options).operand == "a=b"
+    assert _arguments.parse(["--json", "-"], options).operand == "-"
     assert _arguments.parse(["--json"], options).operand is None
     for words in (["a", "b"], ["-a"], ["a", "--x"]):
         with pytest.raises(

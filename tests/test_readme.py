@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from healthkit import Health, Phase, Probe
 from healthkit._answers import verdict
+from healthkit._explain import main as explain
 from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS
 from healthkit._simulate import main as simulate
 from healthkit.testing import Kubelet, run
@@ -112,6 +113,18 @@ def test_a_simulation_prints_what_is_shown(
     assert simulate(arguments) == 0
     assert f"```text\n{capsys.readouterr().out}```" in README
     shown = ROOT / "examples" / "14_pod_life.svg"
+    assert picture.read_text(encoding="utf-8") == shown.read_text(encoding="utf-8")
+
+
+def test_an_explanation_says_what_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """To the letter, and the picture is the one that it draws."""
+    monkeypatch.chdir(ROOT)
+    picture = tmp_path / "explain.svg"
+    assert explain(["examples/shop.yaml", "--svg", str(picture)]) == 0
+    assert f"```text\n{capsys.readouterr().out}```" in README
+    shown = ROOT / "examples" / "explain.svg"
     assert picture.read_text(encoding="utf-8") == shown.read_text(encoding="utf-8")
 
 

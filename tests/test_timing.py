@@ -247,3 +247,25 @@ def test_the_sums_of_a_manifest() -> None:
     assert timing.grace_needed(10, 20, reserve=10) == 40
     needed = timing.progress_needed(300, Timing(period=5), min_ready=10, pull=60)
     assert needed == 300 + 5 + timing.SLICE_LAG + 10 + 60
+
+
+@pytest.mark.parametrize(
+    ("times", "usual", "guaranteed"),
+    [
+        (Timing(failure_threshold=30), 300, 290),
+        (Timing(initial_delay=5, period=2, failure_threshold=4), 13, 10),
+    ],
+)
+def test_the_usual_formula_promises_a_period_too_much(
+    times: Timing, usual: float, guaranteed: float
+) -> None:
+    """And with a delay one second more than that."""
+    assert timing.nominal_boot(times) == usual
+    assert timing.guaranteed_boot(times) == guaranteed
+
+
+def test_a_pod_without_a_readiness_probe_is_available_sooner() -> None:
+    """It is ready when it has started."""
+    lag = timing.SLICE_LAG
+    assert timing.progress_needed(290, Timing(period=5), 3, 20) == 318 + lag
+    assert timing.progress_needed(290, None, 3, 20) == 313 + lag

@@ -5,9 +5,9 @@ server of Kubernetes 1.36 would refuse is refused with one line that has the fil
 field and the API server's own reason. Where this differs from them:
 
 1. Only the first reason is told.
-2. What is not played is not looked at, beyond its name and type: volumes, resources, security
-   contexts, affinity, host ports, ``activeDeadlineSeconds``, the status. Other kinds of objects,
-   CronJobs among them, are skipped.
+2. What is not played is not looked at, beyond its name and type: volumes, security contexts,
+   affinity, host ports, ``activeDeadlineSeconds``, the status; and of resources which there are.
+   Other kinds of objects, CronJobs among them, are skipped.
 3. A key that stands twice is refused, whatever kubectl was told to do with it.
 4. A StatefulSet's template is checked at once, and not first when its pods are made.
 5. An image with ``{{`` in it is a template that nobody rendered.
@@ -34,6 +34,7 @@ from healthkit.manifests._spec import (
     Port,
     Probe,
     ProbeKind,
+    Resources,
     RestartPolicy,
     RollingUpdate,
     Sleep,
@@ -55,6 +56,7 @@ __all__ = [
     "Port",
     "Probe",
     "ProbeKind",
+    "Resources",
     "RestartPolicy",
     "RollingUpdate",
     "Sleep",

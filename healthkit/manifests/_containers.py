@@ -1,8 +1,8 @@
 """Containers: what the API server admits, with its defaults.
 
 The rules are those of kubernetes 1.36 pkg/apis/core/validation/validation.go. What is not looked
-at, because it says nothing of a container's life: resources, volume mounts, security contexts, and
-where a variable's value comes from.
+at, because it says nothing of a container's life: volume mounts, security contexts, and where a
+variable's value comes from.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit.manifests import _names
 from healthkit.manifests._probes import PROBES, check, hook, probe
+from healthkit.manifests._resources import resources
 from healthkit.manifests._spec import Container, Port
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _container(fields: Fields, grace: int, names: set[str]) -> Container:
         readiness=probes.get("readiness"),
         startup=probes.get("startup"),
         restart_policy=_restart_policy(fields),
+        resources=resources(fields.some("resources")),
     )
 
 

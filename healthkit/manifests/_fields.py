@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from healthkit.manifests._document import Spot
 from healthkit.manifests._nodes import Mapping, Scalar, Sequence, dotted
+from healthkit.manifests._quantity import RULE, quantity
 from healthkit.manifests._schema import SCHEMA
 from healthkit.manifests._source import Refusal, quoted, refuse
 
@@ -138,6 +139,9 @@ def _value(spot: Spot, node: Node, kind: str, told: Told) -> object:
     if kind == "{string}":
         found = _entries(spot, node)
         return {name: _text(spot / name, value) for name, value in found.items()}
+    if kind == "{quantity}":
+        found = _entries(spot, node)
+        return {name: _quantity(spot / name, one) for name, one in found.items() if not _null(one)}
     if kind == "[string]":
         return [_text(spot / i, one) for i, one in enumerate(_items(spot, node))]
     if kind.startswith("["):
@@ -165,6 +169,19 @@ def _item(spot: Spot, node: Node, kind: str, told: Told) -> Fields:
 
 def _text(spot: Spot, node: Node) -> object:
     return "" if _null(node) else _scalar(spot, node, "string")
+
+
+def _quantity(spot: Spot, node: Node) -> str:
+    """Return a quantity as text, a number too (quantity.go, UnmarshalJSON)."""
+    value = node.value if isinstance(node, Scalar) else None
+    if value is None or isinstance(value, bool):
+        raise spot.wrong(_found(node), "a quantity, as in 500m or 1Gi")
+    text = str(value)
+    try:
+        quantity(text)
+    except ValueError as exc:
+        raise spot.invalid(text, RULE) from exc
+    return text
 
 
 def _scalar(spot: Spot, node: Node, kind: str) -> object:

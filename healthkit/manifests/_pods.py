@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from healthkit.manifests import _names
 from healthkit.manifests._containers import containers, init_containers
 from healthkit.manifests._probes import check
+from healthkit.manifests._resources import resources
 from healthkit.manifests._spec import PodSpec
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def pod(spec: Fields, meta: Fields, name: str, namespace: str) -> PodSpec:
     grace = spec.whole("terminationGracePeriodSeconds", 30)
     running = containers(spec, grace)
     before = init_containers(spec, grace, running)
+    whole = spec.one("resources")
     return PodSpec(
         name,
         running,
@@ -91,6 +93,7 @@ def pod(spec: Fields, meta: Fields, name: str, namespace: str) -> PodSpec:
         restart_policy=_restart_policy(spec),
         readiness_gates=tuple(_gate(one) for one in spec.many("readinessGates")),
         init_containers=before,
+        resources=None if whole is None else resources(whole),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 #: The name of a type here is `Kind`, `int32`, `int64`, `bool`, `string`, `int or string`, `object`,
-#: `list`, `any`; `[T]` is a list of T, and `{string}` a mapping of strings.
+#: `list`, `any`; `[T]` is a list of T, `{string}` a mapping of strings, `{quantity}` of quantities.
 SCHEMA: Final[dict[str, dict[str, str]]] = {
     "Pod": {
         "apiVersion": "string",
@@ -151,7 +151,7 @@ SCHEMA: Final[dict[str, dict[str, str]]] = {
         "priorityClassName": "string",
         "readinessGates": "[PodReadinessGate]",
         "resourceClaims": "list",
-        "resources": "object",
+        "resources": "ResourceRequirements",
         "restartPolicy": "string",
         "runtimeClassName": "string",
         "schedulerName": "string",
@@ -183,7 +183,7 @@ SCHEMA: Final[dict[str, dict[str, str]]] = {
         "ports": "[ContainerPort]",
         "readinessProbe": "Probe",
         "resizePolicy": "list",
-        "resources": "object",
+        "resources": "ResourceRequirements",
         "restartPolicy": "string",
         "restartPolicyRules": "list",
         "securityContext": "object",
@@ -196,6 +196,11 @@ SCHEMA: Final[dict[str, dict[str, str]]] = {
         "volumeDevices": "list",
         "volumeMounts": "list",
         "workingDir": "string",
+    },
+    "ResourceRequirements": {
+        "claims": "list",
+        "limits": "{quantity}",
+        "requests": "{quantity}",
     },
     "ContainerPort": {
         "containerPort": "int32",

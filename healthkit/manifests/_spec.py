@@ -95,6 +95,17 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class Resources:
+    """What somebody asks for, and may use at most: the resource's name, and a quantity as text.
+
+    A limit is a request too where none is written; that default is not filled in here.
+    """
+
+    requests: Mapping[str, str] = field(default_factory=dict[str, str])
+    limits: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """One container, as far as its life is concerned."""
 
@@ -114,6 +125,7 @@ class Container:
     #: Its own, in place of the pod's; None is the pod's. An init container with Always is a
     #: sidecar: it is started before the others, and goes on to run.
     restart_policy: RestartPolicy | None = None
+    resources: Resources = field(default_factory=Resources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +143,8 @@ class PodSpec:
     readiness_gates: tuple[str, ...] = ()
     #: What is started before `containers`, one after the other.
     init_containers: tuple[Container, ...] = ()
+    #: Of the pod as a whole; None is that of its containers. An empty one is one.
+    resources: Resources | None = None
 
 
 @dataclass(frozen=True, slots=True)

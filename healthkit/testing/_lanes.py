@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from healthkit._scale import levels, runs
+from healthkit._shapes import BAR, Label, bracket, inside, signal, stripes, wide
 from healthkit.testing._marks import endings, lost, marks
-from healthkit.testing._scale import levels, runs
 from healthkit.testing._spans import endpoints, states
-from healthkit.testing._svg import CHARACTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from healthkit._scale import Scale
+    from healthkit._svg import Element
     from healthkit.testing._marks import Mark
     from healthkit.testing._outcomes import Result
-    from healthkit.testing._scale import Scale
     from healthkit.testing._spans import Span, Story
-    from healthkit.testing._svg import Element
 
 #: Where the time begins and ends, in pixels; names stand left of it, sums and labels right of it.
 LEFT: Final = 100.0
@@ -25,8 +24,6 @@ RIGHT: Final = 880.0
 WIDTH: Final = 1000.0
 
 #: Heights, in pixels.
-LEVEL: Final = 14.0
-BAR: Final = 22.0
 LANE: Final = 24.0
 CHART: Final = 44.0
 
@@ -59,17 +56,6 @@ ENDPOINTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What is said of one moment, or of some that fall together."""
-
-    x: float
-    text: str
-    #: None: there is no room, and only the line is drawn.
-    level: int | None
-    tip: str
-
-
 def labels(life: Story, scale: Scale, most: int) -> list[Label]:
     """Return the labels above a pod's bar, on at most so many levels."""
     groups: list[list[Mark]] = []
@@ -80,7 +66,7 @@ def labels(life: Story, scale: Scale, most: int) -> list[Label]:
             groups.append([mark])
     starts = [scale.x(group[0].at) for group in groups]
     texts = [_label(*one, scale) for one in zip(groups, starts, strict=True)]
-    widths = [_wide(text) for text in texts]
+    widths = [wide(text) for text in texts]
     placed = levels(list(zip(starts, widths, strict=True)), most)
     tips = [", ".join(f"{scale.said(mark.at)} {mark.text}" for mark in group) for group in groups]
     return [Label(*one) for one in zip(starts, texts, placed, tips, strict=True)]
@@ -91,27 +77,13 @@ def _label(group: Sequence[Mark], x: float, scale: Scale) -> str:
     ranks = sorted((mark.rank for mark in group), reverse=True)
     fitting = (_named(group, least, scale) for least in reversed(ranks[:_NAMED]))
     highest = _named(group, ranks[0], scale)
-    return next((text for text in fitting if x + _wide(text) <= WIDTH), highest)
+    return next((text for text in fitting if x + wide(text) <= WIDTH), highest)
 
 
 def _named(group: Sequence[Mark], least: int, scale: Scale) -> str:
     """Name those of a rank and above, after the first moment of the group."""
     names = [mark.text for mark in group if mark.rank >= least][:_NAMED]
     return f"{scale.said(group[0].at)} {', '.join(names)}"
-
-
-def _wide(text: str) -> float:
-    return len(text) * CHARACTER + 10
-
-
-def draw_labels(into: Element, found: Sequence[Label], height: float) -> None:
-    """Draw labels and the lines that lead down from them, through the bar below `height`."""
-    for label in found:
-        mark = into.group(0, label.tip)
-        top = height if label.level is None else height - LEVEL * (label.level + 1) + 3
-        mark.line("lead", (label.x, top), (label.x, height + BAR))
-        if label.level is not None:
-            mark.text("text", label.x + 4, top + 9, label.text)
 
 
 def bar(into: Element, life: Story, scale: Scale, end: float) -> None:
@@ -122,17 +94,7 @@ def bar(into: Element, life: Story, scale: Scale, end: float) -> None:
         one.box(span.kind, x, 1, width, BAR - 2)
         if span.kind in STRIPES:
             stripes(one, x, width, (1, BAR - 2), STRIPES[span.kind])
-        _inside(one, css, (x, width), BAR / 2 + 4, name)
-
-
-def stripes(into: Element, x: float, width: float, rows: tuple[float, float], apart: float) -> None:
-    """Draw stripes over a bar: one thick dashed line."""
-    top, height = rows
-    middle = top + height / 2
-    into.add(
-        "line", "stripes", x1=x, x2=x + width, y1=middle, y2=middle,
-        stroke_width=height, stroke_dasharray=f"1.5 {apart}",
-    )  # fmt: skip
+        inside(one, css, (x, width), BAR / 2 + 4, name)
 
 
 def _span(into: Element, span: Span, scale: Scale, name: str) -> tuple[Element, float, float]:
@@ -140,13 +102,6 @@ def _span(into: Element, span: Span, scale: Scale, name: str) -> tuple[Element, 
     x, stop = scale.x(span.start), scale.x(span.end)
     tip = f"{name}, {scale.said(span.start)} to {scale.said(span.end)}"
     return into.group(0, tip), x, stop - x
-
-
-def _inside(into: Element, css: str, place: tuple[float, float], y: float, text: str) -> None:
-    """Write text into a bar, if there is room for it."""
-    x, width = place
-    if width >= len(text) * CHARACTER + 8:
-        into.text(css, x + width / 2, y, text, "middle")
 
 
 # -- probes ---------------------------------------------------------------------------------------
@@ -221,7 +176,7 @@ def service_lane(into: Element, life: Story, scale: Scale, end: float) -> None:
         if span.kind in {"ready", "terminating serving"}:
             good = span.kind == "ready"
             one.box("in" if good else "leaving", x, 4, width, LANE - 8)
-            _inside(one, "on-dark" if good else "text", (x, width), LANE / 2 + 4, name)
+            inside(one, "on-dark" if good else "text", (x, width), LANE / 2 + 4, name)
         else:
             one.line("out", (x, LANE / 2), (x + width, LANE / 2))
 
@@ -231,11 +186,11 @@ def ending_lane(into: Element, life: Story, scale: Scale, end: float) -> None:
     for span in endings(life, end):
         one, x, width = _span(into, span, scale, _ENDINGS[span.kind][0])
         if span.kind == "grace":
-            _bracket(one, x, width, whole=span.end <= end)
+            bracket(one, (x, width), LANE - 2, whole=span.end <= end)
             continue
         name, css, text = _ENDINGS[span.kind]
         one.box(css, x, 3, width, LANE - 11)
-        _inside(one, text, (x, width), LANE / 2 + 1, name)
+        inside(one, text, (x, width), LANE / 2 + 1, name)
     for mark in marks(life):
         if mark.text in {"SIGTERM", "SIGKILL"}:
             signal(into.group(0, f"{scale.said(mark.at)} {mark.text}"), scale.x(mark.at), mark.text)
@@ -246,21 +201,6 @@ _ENDINGS: Final = {
     "ending": ("after SIGTERM", "ending", "on-light"),
     "grace": ("grace period", "", ""),
 }
-
-
-def _bracket(into: Element, x: float, width: float, *, whole: bool) -> None:
-    """Draw the grace period below the bar, open at its right if it ends after the picture."""
-    low = LANE - 2
-    close = "v-4" if whole else ""
-    into.add("path", "grace", d=f"M{x:.1f} {low - 4:g}v4h{width:.1f}{close}")
-
-
-def signal(into: Element, x: float, name: str) -> None:
-    """Draw a signal: a triangle for SIGTERM, a cross for SIGKILL."""
-    if name == "SIGTERM":
-        into.add("path", "signal", d=f"M{x - 5:.1f} 0h10l-5 9z")
-    else:
-        into.add("path", "kill", d=f"M{x - 5:.1f} 4l10 10m0 -10l-10 10")
 
 
 def request_lane(into: Element, life: Story, scale: Scale, end: float) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from healthkit.testing._lanes import STATES, STRIPES, WIDTH, shape, signal, stripes
+from healthkit._shapes import signal, stripes
+from healthkit._svg import CHARACTER
+from healthkit.testing._lanes import STATES, STRIPES, WIDTH, shape
 from healthkit.testing._marks import endings, lost, marks, probes
 from healthkit.testing._spans import endpoints, states
-from healthkit.testing._svg import CHARACTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from healthkit._scale import Scale
+    from healthkit._svg import Element
     from healthkit.testing._outcomes import Result
-    from healthkit.testing._scale import Scale
     from healthkit.testing._spans import Span, Story
-    from healthkit.testing._svg import Element
 
 #: In pixels: the height of a line, the width of a sample, and what is between two entries.
 _LINE: Final = 20.0

@@ -13,21 +13,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from healthkit._scale import scale
+from healthkit._svg import document, written
 from healthkit.errors import ConfigError
 from healthkit.testing._lanes import LEFT, RIGHT, WIDTH
 from healthkit.testing._legend import Legend
 from healthkit.testing._marks import changes, lost, marks
 from healthkit.testing._rows import row_of
-from healthkit.testing._scale import scale
-from healthkit.testing._svg import document, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from healthkit._scale import Scale
+    from healthkit._svg import Element
     from healthkit.testing._rows import Row
-    from healthkit.testing._scale import Scale
     from healthkit.testing._spans import Story
-    from healthkit.testing._svg import Element
 
 #: Heights, in pixels: of the title, between two pods, of the axis and of the legend.
 _HEAD: Final = 34.0

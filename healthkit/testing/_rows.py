@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from healthkit._shapes import BAR, LEVEL, draw_labels
 from healthkit.testing import _lanes
-from healthkit.testing._lanes import BAR, CHART, LANE, LEFT, LEVEL, RIGHT
+from healthkit.testing._lanes import CHART, LANE, LEFT, RIGHT
 from healthkit.testing._marks import endings, lost, probes
 from healthkit.testing._spans import endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from healthkit.testing._lanes import Label
-    from healthkit.testing._scale import Scale
+    from healthkit._scale import Scale
+    from healthkit._shapes import Label
+    from healthkit._svg import Element
     from healthkit.testing._spans import Story
-    from healthkit.testing._svg import Element
 
 #: How many levels of labels there are above a pod that is alone, and above one of several.
 _ALONE: Final = 5
@@ -71,7 +72,7 @@ class Row:
             into.text("name", 12, 12, self.name)
         into.text("dim", LEFT - 8, self.above + BAR / 2 + 4, "container", "end")
         self.bar(into.group(self.above))
-        _lanes.draw_labels(into, self.labels, self.above)
+        draw_labels(into, self.labels, self.above)
         y = self.above + BAR + _GAP
         for lane in self.lanes:
             into.text("dim", LEFT - 8, y + lane.height / 2 + 5, lane.name, "end")

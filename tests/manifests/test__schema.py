@@ -29,12 +29,13 @@ TYPES: Final = {
     "list": "array",
     "object": "object",
     "{string}": "object",
+    "{quantity}": "object",
 }
 
 #: A JSON schema: whatever it says.
 Schema = dict[str, Any]
 
-LEAVES = {"string", "int32", "int64", "bool", "int or string", "object", "list", "any"}
+LEAVES = {"string", "int32", "int64", "bool", "int or string", "object", "list", "any", "quantity"}
 
 
 def test_every_type_is_known() -> None:

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from healthkit._scale import levels, runs, scale
+from healthkit._shapes import BAR, LEVEL
 from healthkit.errors import ConfigError
 from healthkit.testing import _lanes
-from healthkit.testing._lanes import BAR, LEFT, LEVEL, RIGHT, WIDTH
+from healthkit.testing._lanes import LEFT, RIGHT, WIDTH
 from healthkit.testing._marks import endings, marks
 from healthkit.testing._picture import svg
-from healthkit.testing._scale import levels, runs, scale
 from healthkit.testing._spans import Span, Story, endpoints, states
 from healthkit.testing._terse import NAMES
 from tests.testing.stories import BARE, SPEC, WHOLE, endpoint, event, every_second, probe

@@ -1,7 +1,7 @@
-"""The few elements of SVG that the picture needs, and its style sheet.
+"""The few elements of SVG that pictures need, and their style sheet.
 
 Everything is written by the standard library's XML, which escapes; what XML can't hold at all
-(control characters in a message) is replaced first. The picture has no ids and one prefix for its
+(control characters in a message) is replaced first. A picture has no ids and one prefix for its
 classes, so that several of them may stand in one page.
 """
 

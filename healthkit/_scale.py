@@ -1,4 +1,4 @@
-"""Where on the picture a moment lies. Pure rules: the axis, its ticks, what falls together.
+"""Where on a picture a moment lies. Pure rules: the axis, its ticks, what falls together.
 
 The axis is linear but for long stretches in which nothing changes: an hour of readiness between a
 boot of ten seconds and a drain of forty would leave them no room. Those are condensed to a fixed

@@ -1,0 +1,59 @@
+"""A workload told in words and numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from healthkit.explain import Explanation, as_text, explain, svg
+from healthkit.explain._text import WIDTH, plain
+from healthkit.manifests import read
+from tests.explain.pods import EXPLANATIONS
+
+HERE = Path(__file__).parent
+
+#: Kept beside the project; the package does without.
+CHARTS = Path(__file__).parents[3] / "shared/rendered-charts"
+
+
+@pytest.mark.parametrize("name", ["good", "bad"])
+def test_a_manifest_is_told_to_the_letter(name: str) -> None:
+    """What is said of a good one and of a bad one."""
+    (one,) = read(HERE / f"{name}.yaml")
+    source = f"{name}.yaml:1"
+    said = as_text(explain(one)).replace(one.source, source)
+    expected = (HERE / f"{name}.txt").read_text(encoding="utf-8")
+    assert said.splitlines()[2:] == expected.splitlines()[2:]
+    assert expected.startswith(f"Deployment/shop ({source})\n")
+    assert one.source in "".join(line.strip() for line in as_text(explain(one)).splitlines()[:4])
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CHARTS.glob("*.yaml")) or [None], ids=lambda path: str(path and path.stem)
+)
+def test_real_manifests_are_told_and_drawn(path: Path | None) -> None:
+    """Rendered public charts."""
+    if path is None:
+        pytest.skip("the charts are kept beside the project, and are not here")
+    for one in map(explain, read(path)):
+        assert all(len(line) <= WIDTH for line in as_text(one).splitlines())
+        assert svg([one]).startswith("<svg ")
+
+
+@given(EXPLANATIONS)
+def test_no_line_is_longer_than_a_terminal(found: Explanation) -> None:
+    """Whatever stands in the manifest; and all of it is printable ASCII."""
+    text = as_text(found)
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        assert len(line) <= WIDTH
+        assert line.isascii()
+        assert line == "" or line.isprintable()
+        assert line == line.rstrip()
+
+
+def test_what_is_not_ascii_is_escaped() -> None:
+    """So that no terminal does what a manifest wants."""
+    assert plain("caf\xe9 \x1b[31m \u4f60") == r"caf\xe9 \x1b[31m \u4f60"
