@@ -1,4 +1,4 @@
-"""The command line: ``healthkit probe|drain|run|status|simulate``.
+"""The command line: ``healthkit probe|drain|run|status|simulate|render``.
 
 It finds the command and imports what that one needs, nothing else: a probe is a new process each
 time and pays for each import, and `run` must be there before its signals are. So this module
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _DISTRIBUTION: "Final" = "healthkit-asgi"
 
-COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate")
+COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate", "render")
 
-_USAGE: "Final" = "usage: healthkit probe|drain|run|status|simulate ...\n"
+_USAGE: "Final" = "usage: healthkit probe|drain|run|status|simulate|render ...\n"
 
 HELP: "Final" = f"""\
 {_USAGE}
@@ -25,6 +25,7 @@ HELP: "Final" = f"""\
   run       run a server, and drain it at SIGTERM
   status    show the workers of this pod
   simulate  play the life of a pod of a manifest, in virtual time
+  render    write the manifest that fits an app's settings
 
 Each command has its own --help. `healthkit --version` says which healthkit this is.
 """
@@ -71,6 +72,10 @@ def _dispatch(arguments: list[str]) -> int:
         from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
 
         return simulate(rest)
+    if command == "render":
+        from healthkit._render_manifest import main as render  # noqa: PLC0415  # as above
+
+        return render(rest)
     return _without_command(command)
 
 
