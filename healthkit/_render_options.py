@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from healthkit import _arguments, _validate, lint
 from healthkit.errors import ConfigError
@@ -94,7 +94,7 @@ def read(arguments: Sequence[str]) -> Options | None:
 def _part(text: str) -> Part:
     if text not in PARTS:
         raise _validate.refuse("--part", text, ", ".join(PARTS))
-    return cast("Part", text)
+    return text
 
 
 def _whole(option: str, text: str) -> int:

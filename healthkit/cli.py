@@ -49,7 +49,7 @@ def main() -> int:
         return _BROKEN_PIPE
 
 
-def _dispatch(arguments: list[str]) -> int:
+def _dispatch(arguments: list[str]) -> int:  # noqa: PLR0911  # one for each command
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if command == "probe":
         # Not by `from healthkit import`, which looks for a lazy name first: that is dear.

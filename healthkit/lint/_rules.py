@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from healthkit.lint import _api, _budgets, _handlers
+from healthkit.lint import _api, _budgets, _handlers, _schemas
 from healthkit.lint._rule import Rule
 
-_MODULES: Final = (_api, _handlers, _budgets)
+_MODULES: Final = (_api, _schemas, _handlers, _budgets)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(

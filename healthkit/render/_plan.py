@@ -25,9 +25,11 @@ _STARTUP: Final = ((120.0, 2, 2), (600.0, 5, 3), (math.inf, 10, 3))
 #: It kills, so it has time: a pause of the process, or a node without CPU for it, is no hang.
 LIVENESS: Final = Timing(0, 10, 3, 1, 3)
 
-#: Period, timeout and failures of readiness. It only takes out of the Service, and must be faster
-#: than liveness and, where that can be, than the drain delay.
-_READINESS: Final = (2, 2, 2)
+#: Period and timeout of readiness, and its failures if there is time for as many. It only takes out
+#: of the Service, and must be faster than liveness and, where that can be, than the drain delay: a
+#: container that liveness kills is in the Service until readiness has failed.
+_READINESS: Final = (2, 2)
+MOST_FAILURES: Final = 2
 
 #: Seconds that the app serves on when the kubelet has slept already. Not 0: kept connections would
 #: be closed without a word, and what their clients send just then is lost.
@@ -51,6 +53,8 @@ class Plan:
     startup: Timing
     liveness: Timing = LIVENESS
     readiness: Timing
+    #: The failures that readiness would have if there were time for them.
+    most_failures: int = MOST_FAILURES
     #: What the kubelet sleeps before SIGTERM; None: it doesn't.
     sleep: int | None
     #: What the app itself serves on, HEALTHKIT_DRAIN_DELAY.
@@ -84,8 +88,7 @@ def planned(found: Settled) -> Plan:
     sleep = math.ceil(wanted.drain_delay) if wanted.pre_stop == "sleep" else None
     app_delay = wanted.drain_delay if sleep is None else AFTER_SLEEP
     drain_delay = app_delay + (sleep or 0)
-    period, timeout, failures = _READINESS
-    readiness = timing.readiness_for(app_delay, period, timeout, failures)
+    readiness = timing.readiness_for(app_delay, *_READINESS, MOST_FAILURES)
     return Plan(
         boot=timing.start_needed(wanted.boot, wanted.startup),
         start=start,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from healthkit import timing
@@ -43,14 +44,21 @@ def liveness(plan: Plan) -> str:
 
 def readiness(plan: Plan) -> str:
     """Say when an unready pod is out of its Service, and how that is to the drain delay."""
-    times, delay = plan.readiness, shown(plan.app_delay)
-    out = timing.withdrawn(times, 0).latest
+    times, delay = plan.readiness, f"the drain delay of {shown(plan.app_delay)} s"
+    text = f"{_withdrawn(plan, times.failure_threshold)} at most until a pod that says 503 gets no "
+    text += "new connection"
+    if timing.withdrawn(times, 0).latest > plan.app_delay:
+        return f"{text}. {delay[0].upper()}{delay[1:]} is shorter: it can't be that soon."
+    if times.failure_threshold < plan.most_failures:
+        return f"{text}, within {delay}; {_withdrawn(plan, plan.most_failures)} is not."
+    return f"{text}, within {delay}."
+
+
+def _withdrawn(plan: Plan, failures: int) -> str:
+    period = plan.readiness.period
+    times = replace(plan.readiness, failure_threshold=failures)
     lag = shown(timing.SLICE_LAG + timing.PROXY_LAG)
-    text = f"{times.failure_threshold} * {times.period} s + {lag} s = {shown(out)} s at most until "
-    text += "an app that says 503 gets no new connection"
-    if out <= plan.app_delay:
-        return f"{text}: within the drain delay of {delay} s."
-    return f"{text}; the drain delay of {delay} s is shorter: no such number fits it."
+    return f"{failures} * {period} s + {lag} s = {shown(timing.withdrawn(times, 0).latest)} s"
 
 
 def grace(plan: Plan) -> str:

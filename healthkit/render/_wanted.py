@@ -157,7 +157,7 @@ def settled(wanted: Wanted) -> Settled:
 def _check_words(wanted: Wanted) -> None:
     problem = _names.dns_1035_label(wanted.name)
     if problem is not None:
-        raise _validate.refuse("name", wanted.name, f"a name for a Service, which {problem}")
+        raise _validate.refuse("name", wanted.name, f"the name of a Service: {problem}")
     _validate.whole("replicas", wanted.replicas, least=1, most=_MOST_REPLICAS)
     if wanted.pre_stop not in get_args(PreStop):
         raise _validate.refuse("pre-stop", wanted.pre_stop, "exec, sleep or none")
