@@ -67,6 +67,8 @@ class Plan:
     reserve: float
     grace: int
     min_ready: int = MIN_READY
+    #: For the scheduling and the image.
+    pull: float = PULL
     #: None: Kubernetes' default is enough.
     progress_deadline: int | None
 

@@ -77,7 +77,7 @@ def grace(plan: Plan) -> str:
 def progress(plan: Plan) -> str:
     """Say why a rollout may stand still for longer than by default."""
     return (
-        f"{_latest(plan)} s for the latest start, and a minute or two for the image, "
+        f"{_latest(plan)} s for the latest start, {shown(plan.pull)} s for the image, "
         f"{plan.min_ready} s of readiness: Kubernetes' default of {timing.DEFAULT_PROGRESS} s "
         "would call such a rollout failed."
     )
