@@ -317,6 +317,16 @@ def start_needed(boot: float, startup: float = 0.0, warm_up: float = 0.0) -> flo
     return boot + max(startup, warm_up)
 
 
+def exit_needed(limit: float, counted: float = 0.0) -> float:
+    """Return the reserve that `grace_needed` takes, for a server with a limit of its own.
+
+    Args:
+        limit: seconds for which the server waits for what is in flight, or connected.
+        counted: how many of them are the drain's, if the limit counts from the drain's beginning.
+    """
+    return max(EXIT_RESERVE, limit - counted + LEAST_GRACE)
+
+
 def grace_for(
     drain_delay: float,
     in_flight: float,

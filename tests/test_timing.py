@@ -58,3 +58,13 @@ def test_a_progress_deadline_is_more_than_what_is_needed() -> None:
     assert needed == pytest.approx(632.1)
     assert timing.progress_for(500, readiness, 10, 120) == 633
     assert timing.progress_for(500 - timing.SLICE_LAG, readiness, 10, 120) == 633
+
+
+@pytest.mark.parametrize(
+    ("limit", "counted", "reserve"), [(0, 0, 5), (3, 0, 5), (5, 0, 7), (30, 20, 12), (30, 30, 5)]
+)
+def test_a_server_with_a_limit_needs_two_seconds_more(
+    limit: float, counted: float, reserve: float
+) -> None:
+    """And five at least; what the drain has used up counts."""
+    assert timing.exit_needed(limit, counted) == reserve

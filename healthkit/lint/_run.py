@@ -10,6 +10,7 @@ from healthkit.lint._finding import Finding, Severity
 from healthkit.lint._ignoring import is_ignored
 from healthkit.lint._manifests import Manifests
 from healthkit.lint._rules import RULES
+from healthkit.lint._schemas import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +44,13 @@ _REFUSED: Final = frozenset({"HK001", "HK005"})
 
 
 def run(read: Read, options: Options) -> Report:
-    """Look at what was read."""
+    """Look at what was read.
+
+    Raises:
+        ConfigError: schemas are wanted, and there are none.
+    """
+    if options.schemas:
+        require(options.kube_version)
     manifests = Manifests(read.documents, options, read.refusals)
     pairs = [pair for rule in RULES for pair in rule.findings(manifests)]
     by_place = sorted(_without_echoes(pairs), key=_place)

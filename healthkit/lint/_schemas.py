@@ -114,27 +114,43 @@ def _is_near(path: Path, other: Path) -> bool:
     return path[:shorter] == other[:shorter]
 
 
+def require(version: Version) -> None:
+    """Make sure that there are schemas of a Kubernetes version, before any is asked.
+
+    Raises:
+        ConfigError: the package isn't installed, or doesn't know the version.
+    """
+    package = _package()
+    any_object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "any"}}
+    try:
+        package.validate(any_object, _name(version), strict=True)
+    except package.utils.VersionNotSupportedError as exc:
+        raise ConfigError(
+            f"found a kubernetes-validate without the schemas of Kubernetes {_name(version)}: "
+            f"expected a newer one; {_EXTRA} --upgrade"
+        ) from exc
+
+
 def faults(document: Document, version: Version) -> Iterator[Fault]:
     """Yield what the schema of a Kubernetes version says of an object: nothing, or one thing.
 
-    Raises:
-        ConfigError: the package with the schemas isn't installed, or doesn't know the version.
+    Args:
+        document: the object.
+        version: one for which `require` has found the schemas.
     """
     package = _package()
     if not (_KIND.fullmatch(text(document, "kind")) and _OWN.fullmatch(_api(document))):
         return
-    wanted = f"{version[0]}.{version[1]}"
     try:
-        package.validate(_plain(document.root), wanted, strict=True)
+        package.validate(_plain(document.root), _name(version), strict=True)
     except package.SchemaNotFoundError:
         return
     except package.ValidationError as exc:
         yield _fault(cast("_Invalid", exc))
-    except package.utils.VersionNotSupportedError as exc:
-        raise ConfigError(
-            f"found a kubernetes-validate without the schemas of Kubernetes {wanted}: expected a "
-            f"newer one; {_EXTRA} --upgrade"
-        ) from exc
+
+
+def _name(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"
 
 
 def _api(document: Document) -> str:

@@ -21,7 +21,7 @@ def pod(found: Settled, plan: Plan) -> list[str]:
     spread += ["whenUnsatisfiable: ScheduleAnyway", *under("labelSelector", labels)]
     secure = ["runAsNonRoot: true", *under("seccompProfile", ["type: RuntimeDefault"])]
     return [
-        *_grace(plan),
+        *_grace(found, plan),
         "automountServiceAccountToken: false",
         *comment("The image's USER must be a number, and not 0."),
         *under("securityContext", secure),
@@ -36,14 +36,14 @@ def fragment(found: Settled, plan: Plan) -> list[str]:
     lines = [f"name: {scalar(found.wanted.name)}", *_life(found, plan), *_mounts(found, tmp=False)]
     return [
         *comment("To be pasted into a pod's spec, in place of what is there of these."),
-        *_grace(plan),
+        *_grace(found, plan),
         *under("containers", item(lines)),
         *_volumes(found, tmp=False),
     ]
 
 
-def _grace(plan: Plan) -> list[str]:
-    return [*comment(_reasons.grace(plan)), f"terminationGracePeriodSeconds: {plan.grace}"]
+def _grace(found: Settled, plan: Plan) -> list[str]:
+    return [*comment(_reasons.grace(found, plan)), f"terminationGracePeriodSeconds: {plan.grace}"]
 
 
 def container(found: Settled, plan: Plan) -> list[str]:

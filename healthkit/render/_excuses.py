@@ -35,12 +35,12 @@ def _excuses(found: Settled, plan: Plan) -> Iterator[tuple[str, str]]:
     wanted = found.wanted
     if found.shows_startup and found.startup_path != _OWN_STARTUP:
         yield "HK106", f"{found.startup_path} is the startup endpoint of {wanted.app or 'the app'}"
-    if timing.latest_kill(plan.startup) > _LONG_START:
+    if timing.guaranteed_boot(plan.startup) > _LONG_START:
         yield "HK211", f"a start of {shown(plan.start)} s was asked for"
+    if not plan.drain_delay:
+        yield "HK301", "a drain delay of 0 s was asked for"
     if plan.grace > _LONG_GRACE:
         asked = f"a drain of {shown(wanted.drain_delay)} s and requests of"
         yield "HK309", f"{asked} {shown(plan.in_flight)} s were asked for"
     if wanted.drain_delay < _SHORT_DELAY:
         yield "HK310", f"a drain delay of {shown(wanted.drain_delay)} s was asked for"
-    if wanted.replicas == 1:
-        yield "HK401", "one replica was asked for"

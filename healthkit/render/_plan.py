@@ -31,10 +31,6 @@ LIVENESS: Final = Timing(0, 10, 3, 1, 3)
 _READINESS: Final = (2, 2)
 MOST_FAILURES: Final = 2
 
-#: Seconds that the app serves on when the kubelet has slept already. Not 0: kept connections would
-#: be closed without a word, and what their clients send just then is lost.
-AFTER_SLEEP: Final = 1.0
-
 #: Seconds that a pod must have been ready for an old one to go.
 MIN_READY: Final = 10
 
@@ -88,7 +84,7 @@ def planned(found: Settled) -> Plan:
     start = timing.start_needed(wanted.boot, wanted.startup, wanted.warm_up)
     startup = _startup(start)
     sleep = math.ceil(wanted.drain_delay) if wanted.pre_stop == "sleep" else None
-    app_delay = wanted.drain_delay if sleep is None else AFTER_SLEEP
+    app_delay = wanted.app_delay
     drain_delay = app_delay + (sleep or 0)
     readiness = timing.readiness_for(app_delay, *_READINESS, MOST_FAILURES)
     return Plan(

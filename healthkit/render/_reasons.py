@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from healthkit import timing
+from healthkit.render import _server
 from healthkit.render._yaml import shown
 
 if TYPE_CHECKING:
@@ -61,17 +62,25 @@ def _withdrawn(plan: Plan, failures: int) -> str:
     return f"{failures} * {period} s + {lag} s = {shown(timing.withdrawn(times, 0).latest)} s"
 
 
-def grace(plan: Plan) -> str:
+def grace(found: Settled, plan: Plan) -> str:
     """Say what the grace period is the sum of."""
     parts = [] if plan.sleep is None else [f"{plan.sleep} s asleep"]
     parts += [
         f"{shown(plan.app_delay)} s of drain delay",
         f"{shown(plan.in_flight)} s for the longest request",
-        f"{shown(plan.reserve)} s for the exit",
+        f"{shown(plan.reserve)} s for the exit{_limit(found, plan)}",
     ]
     needed = timing.grace_needed(plan.drain_delay, plan.in_flight, plan.reserve)
     least = "" if needed > timing.DEFAULT_GRACE - 1 else f"; {plan.grace} s is the default"
     return f"{' + '.join(parts)} = {shown(needed)} s{least}."
+
+
+def _limit(found: Settled, plan: Plan) -> str:
+    """Say why the exit may take longer than it does by itself."""
+    limit = _server.limit(found.server)
+    if limit is None or plan.reserve <= timing.EXIT_RESERVE:
+        return ""
+    return f" ({found.server.name} may wait for {shown(limit)} s)"
 
 
 def progress(plan: Plan) -> str:

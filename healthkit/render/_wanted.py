@@ -16,7 +16,7 @@ from healthkit.lint._options import MEASURED
 from healthkit.lint._servers import Server, server
 from healthkit.manifests import _names
 from healthkit.manifests._app import AppSettings
-from healthkit.timing import EXIT_RESERVE
+from healthkit.render import _server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,10 @@ STATE_DIR: Final = "/run/healthkit"
 TMP: Final = "/tmp"  # noqa: S108  # a path in the container
 
 PORT: Final = 8000
+
+#: Seconds that the app serves on when the kubelet has slept already. Not 0: kept connections would
+#: be closed without a word, and what their clients send just then is lost.
+AFTER_SLEEP: Final = 1.0
 
 #: More pods, or more workers, are a slip.
 _MOST_REPLICAS: Final = 10_000
@@ -90,6 +94,11 @@ class Wanted:
     #: Whose settings these are, for comments: ``main:health``; None: nobody's.
     app: str | None = None
 
+    @property
+    def app_delay(self) -> float:
+        """How long the app itself serves on."""
+        return AFTER_SLEEP if self.pre_stop == "sleep" else self.drain_delay
+
 
 def of_app(app: AppSettings) -> Wanted:
     """Return what an app's own settings want."""
@@ -114,7 +123,9 @@ class Settled:
     image: str
     port: int
     workers: int
-    #: Seconds from the end of the drain to the exit, as far as the server's own options matter.
+    #: What the command starts, as far as it is known.
+    server: Server
+    #: Seconds from the end of the drain to the exit, by the server's own limit too.
     reserve: float
     startup_path: str
     live_path: str
@@ -141,13 +152,15 @@ def settled(wanted: Wanted) -> Settled:
     _check_times(wanted)
     _check_sleep(wanted)
     started = server(wanted.command, {}) or _UNKNOWN
+    _server.check(wanted, started)
     live, ready = (_path(wanted, endpoint) for endpoint in ("live", "ready"))
     return Settled(
         wanted=wanted,
         image=_image(wanted),
         port=_agreed("port", wanted.port, started.port, PORT),
         workers=_workers(wanted, started),
-        reserve=EXIT_RESERVE + _graceful(started),
+        server=started,
+        reserve=_server.reserve(wanted, started),
         startup_path=wanted.paths.get("startup", live),
         live_path=live,
         ready_path=ready,
@@ -249,12 +262,6 @@ def _workers(wanted: Wanted, started: Server) -> int:
             f"expected the number in it too, as in --workers {workers}"
         )
     return workers
-
-
-def _graceful(started: Server) -> float:
-    """Return the seconds for which the server may wait once more, by its own option."""
-    said = started.graceful_timeout
-    return (started.default_graceful_timeout if said is None else said) or 0.0
 
 
 def with_given(wanted: Wanted, given: Mapping[str, object]) -> Wanted:

@@ -96,8 +96,9 @@ def test_what_is_told_already_is_not_told_again(field: str) -> None:
     """By the rules about what the API server refuses, or drops."""
     text = (DEPLOYMENT % "os: {name: linux}").replace("  selector", f"  {field}\n  selector")
     report = lint.check_text(text, options=Options(schemas=True))
-    assert len(report.findings) == 1
-    assert report.findings[0].rule in {"HK001", "HK004"}
+    rules = {one.rule for one in report.findings}
+    assert len(rules & {"HK001", "HK004"}) == 1
+    assert "HK005" not in rules
 
 
 def test_what_a_rule_says_better_is_not_told_twice() -> None:
@@ -106,7 +107,8 @@ def test_what_a_rule_says_better_is_not_told_twice() -> None:
     text = (DEPLOYMENT % "os: {name: linux}").replace('"shop:1"', f'"shop:1", {probe}')
     report = lint.check_text(text, options=Options(schemas=True))
     errors = [one.rule for one in report.findings if one.severity is Severity.ERROR]
-    assert errors == ["HK107"]
+    assert "HK107" in errors
+    assert {"HK001", "HK005"}.isdisjoint(errors)
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,13 @@ def found(wanted: Wanted) -> dict[str, str]:
             "HK106",
             "/health/started is the startup endpoint of main:health",
         ),
-        (Wanted(boot=1800), "HK211", "a start of 1800 s was asked for"),
+        (Wanted(boot=1801), "HK211", "a start of 1801 s was asked for"),
         (
             Wanted(drain_delay=20, longest_request=300),
             "HK309",
             "a drain of 20 s and requests of 300 s were asked for",
         ),
         (Wanted(drain_delay=4.9), "HK310", "a drain delay of 4.9 s was asked for"),
-        (Wanted(replicas=1), "HK401", "one replica was asked for"),
     ],
 )
 def test_what_was_asked_for_is_excused(wanted: Wanted, rule: str, reason: str) -> None:
@@ -41,13 +40,19 @@ def test_what_was_asked_for_is_excused(wanted: Wanted, rule: str, reason: str) -
     assert found(wanted) == {rule: reason}
 
 
+def test_no_delay_at_all_is_excused() -> None:
+    """By both rules that look at it."""
+    reason = "a drain delay of 0 s was asked for"
+    assert found(Wanted(drain_delay=0)) == {"HK301": reason, "HK310": reason}
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
         Wanted(),
-        Wanted(boot=1780),
+        Wanted(boot=1800),
         Wanted(drain_delay=5, longest_request=290),
-        Wanted(replicas=2),
+        Wanted(replicas=1),
         Wanted(paths={"live": "/alive", "ready": "/ready"}),
     ],
 )
@@ -60,8 +65,8 @@ def test_an_excuse_is_an_annotation_if_there_is_such_a_rule(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of a rule that isn't there the linter would say so."""
-    monkeypatch.setattr(_manifest, "IDS", {"HK401"})
-    wanted = Wanted(replicas=1, boot=3000)
+    monkeypatch.setattr(_manifest, "IDS", {"HK310"})
+    wanted = Wanted(drain_delay=2, boot=3000)
     annotations = objects(manifest(wanted))["Deployment"]["metadata"]["annotations"]
-    assert annotations["healthkit/ignore.HK401"] == "one replica was asked for"
+    assert annotations["healthkit/ignore.HK310"] == "a drain delay of 2 s was asked for"
     assert "healthkit/ignore.HK211" not in annotations

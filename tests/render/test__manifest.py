@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -60,8 +61,9 @@ def test_the_linter_has_nothing_to_say(name: str, version: Version) -> None:
 
 def test_the_linter_finds_the_app_in_it() -> None:
     """What is rendered by an app's settings agrees with them."""
-    text = manifest(of_app(APP))
-    assert lint.check_text(text, options=Options(app=APP)).findings == ()
+    wanted = of_app(APP)
+    app = replace(APP, grace_period=float(plan(wanted).grace))  # as it is in that environment
+    assert lint.check_text(manifest(wanted), options=Options(app=app)).findings == ()
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: f"{version[0]}.{version[1]}")
@@ -182,7 +184,7 @@ def test_the_pod_may_do_no_more_than_it_must() -> None:
 
 
 def test_one_replica_has_no_budget() -> None:
-    """It could only forbid what must be; the linter is told that one was asked for."""
+    """It could only forbid what must be."""
     assert list(objects(manifest(Wanted(replicas=1)))) == ["Deployment", "Service"]
     assert "PodDisruptionBudget" in objects(manifest(Wanted(replicas=2)))
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from healthkit.render import Wanted, manifest
+from healthkit.lint._servers import Server
+from healthkit.render import Wanted, _wanted, manifest
 
 
 def comments(wanted: Wanted) -> str:
@@ -125,3 +126,22 @@ def test_a_comment_is_no_wider_than_a_screen() -> None:
     """Wherever it stands."""
     text = manifest(Wanted(boot=900, warm_up=1200, drain_delay=60, app="a.b.c:health"))
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (30, "32 s for the exit (gunicorn may wait for 30 s) = 52 s."),
+        (3, "5 s for the exit = 25 s"),
+    ],
+)
+def test_a_server_that_waits_longer_is_named(
+    limit: float, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grace period is longer for it."""
+
+    def started(_words: object, _env: object) -> Server:
+        return Server(name="gunicorn", graceful_timeout=limit)
+
+    monkeypatch.setattr(_wanted, "server", started)
+    assert text in comments(Wanted())

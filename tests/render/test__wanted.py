@@ -158,17 +158,3 @@ def test_workers_that_nobody_starts_are_refused(monkeypatch: Patch) -> None:
     assert found(workers=1).workers == 1
     starts(monkeypatch, Server(name="gunicorn"))
     assert found(workers=4).workers == 4
-
-
-@pytest.mark.parametrize(
-    ("said", "default", "reserve"), [(None, None, 5), (None, 30, 35), (7, 30, 12), (0, 30, 5)]
-)
-def test_the_server_may_wait_once_more(
-    said: float | None, default: float | None, reserve: float, monkeypatch: Patch
-) -> None:
-    """By its own option, or its default."""
-    starts(
-        monkeypatch,
-        Server(name="gunicorn", graceful_timeout=said, default_graceful_timeout=default),
-    )
-    assert found().reserve == reserve
