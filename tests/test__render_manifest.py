@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -136,3 +138,11 @@ def test_what_can_t_be_is_one_line(arguments: list[str], line: str, capsys: Line
     assert out == ""
     (said,) = [one for one in err.splitlines() if not one.startswith("imported")]
     assert said.startswith(f"healthkit render: {line}")
+
+
+def test_the_readme_shows_real_output(capsys: Lines) -> None:
+    """Of the command that it names."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    (command,) = re.findall(r"This is `healthkit render (.*)`:", readme)
+    assert call(*command.split()) == 0
+    assert f"```yaml\n{capsys.readouterr().out}```" in readme

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from healthkit.render import _reasons
 from healthkit.render._wanted import TMP
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from healthkit.render._plan import Plan
     from healthkit.render._wanted import Settled
     from healthkit.timing import Timing
+
+#: The addresses that a server listens on for more than itself.
+_EVERYBODY: Final = ("0.0.0.0", "::")  # noqa: S104  # words of somebody's command
+
+_NO_HOST: Final = "It must listen on 0.0.0.0, or no probe reaches it: few servers do by default."
 
 
 def pod(found: Settled, plan: Plan) -> list[str]:
@@ -74,8 +79,11 @@ def _life(found: Settled, plan: Plan) -> list[str]:
 
 
 def _command(found: Settled) -> list[str]:
-    words = [f"- {scalar(word)}" for word in found.wanted.command]
-    return under("command", words) if words else []
+    command = found.wanted.command
+    words = [f"- {scalar(word)}" for word in command]
+    far = any(host in word for host in _EVERYBODY for word in command)
+    note = [] if far or not found.server.name else comment(_NO_HOST)
+    return [*note, *under("command", words)] if words else []
 
 
 # -- the environment -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ rules' own; a rule that is excused and has nothing to say does no harm.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from healthkit import timing
@@ -22,8 +23,8 @@ _LONG_START: Final = 1800
 _SHORT_DELAY: Final = 5
 _LONG_GRACE: Final = 300
 
-#: The startup paths that HK106 knows as healthkit's own, or as liveness.
-_OWN_STARTUP: Final = "/startupz"
+#: The words by which HK106 knows a path that is made for startup probes.
+_STARTUP_WORDS: Final = frozenset({"start", "started", "startup", "startupz"})
 
 
 def excuses(found: Settled, plan: Plan) -> dict[str, str]:
@@ -33,7 +34,7 @@ def excuses(found: Settled, plan: Plan) -> dict[str, str]:
 
 def _excuses(found: Settled, plan: Plan) -> Iterator[tuple[str, str]]:
     wanted = found.wanted
-    if found.shows_startup and found.startup_path != _OWN_STARTUP:
+    if found.shows_startup and _STARTUP_WORDS.isdisjoint(_words(found.startup_path)):
         yield "HK106", f"{found.startup_path} is the startup endpoint of {wanted.app or 'the app'}"
     if timing.guaranteed_boot(plan.startup) > _LONG_START:
         yield "HK211", f"a start of {shown(plan.start)} s was asked for"
@@ -44,3 +45,7 @@ def _excuses(found: Settled, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "HK309", f"{asked} {shown(plan.in_flight)} s were asked for"
     if wanted.drain_delay < _SHORT_DELAY:
         yield "HK310", f"a drain delay of {shown(wanted.drain_delay)} s was asked for"
+
+
+def _words(path: str) -> list[str]:
+    return re.split("[^a-z]+", path.lower())

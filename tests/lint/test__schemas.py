@@ -77,12 +77,12 @@ def test_an_unknown_field_is_a_warning() -> None:
 
 
 def test_the_version_decides() -> None:
-    """The sleep action is a field from 1.29 on."""
-    text = DEPLOYMENT % "os: {name: linux}"
-    text = text.replace('"shop:1"}', '"shop:1", lifecycle: {preStop: {sleep: {seconds: 5}}}}')
-    (found,) = told(text, (1, 28))
-    assert found.what == "sleep is no field of it"
-    assert told(text, (1, 29)) == []
+    """The policy is a field from 1.26 on."""
+    text = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: shop}\n"
+    text += "spec: {unhealthyPodEvictionPolicy: AlwaysAllow}\n"
+    (found,) = told(text, (1, 25))
+    assert found.what == "unhealthyPodEvictionPolicy is no field of it"
+    assert told(text, (1, 26)) == []
 
 
 def test_nothing_is_asked_by_default() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from healthkit import render
 from healthkit.render import Wanted, _manifest, manifest
 from healthkit.render._excuses import excuses
 from healthkit.render._plan import planned
@@ -22,9 +21,9 @@ def found(wanted: Wanted) -> dict[str, str]:
     ("wanted", "rule", "reason"),
     [
         (
-            render.of_app(APP),
+            Wanted(app="main:health", paths={**APP.paths, "startup": "/up"}),
             "HK106",
-            "/health/started is the startup endpoint of main:health",
+            "/up is the startup endpoint of main:health",
         ),
         (Wanted(boot=1801), "HK211", "a start of 1801 s was asked for"),
         (
@@ -51,6 +50,7 @@ def test_no_delay_at_all_is_excused() -> None:
     [
         Wanted(),
         Wanted(boot=1800),
+        Wanted(paths=APP.paths),
         Wanted(drain_delay=5, longest_request=290),
         Wanted(replicas=1),
         Wanted(paths={"live": "/alive", "ready": "/ready"}),
