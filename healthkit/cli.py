@@ -1,4 +1,4 @@
-"""The command line: ``healthkit probe|drain|run|status|simulate|explain``.
+"""The command line: ``healthkit probe|drain|run|status`` in a pod, the rest for its manifest.
 
 It finds the command and imports what that one needs, nothing else: a probe is a new process each
 time and pays for each import, and `run` must be there before its signals are. So this module
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _DISTRIBUTION: "Final" = "healthkit-asgi"
 
-COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate", "explain")
+COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate", "lint", "explain", "render")
 
-_USAGE: "Final" = "usage: healthkit probe|drain|run|status|simulate|explain ...\n"
+_USAGE: "Final" = f"usage: healthkit {'|'.join(COMMANDS)} ...\n"
 
 HELP: "Final" = f"""\
 {_USAGE}
@@ -25,7 +25,9 @@ HELP: "Final" = f"""\
   run       run a server, and drain it at SIGTERM
   status    show the workers of this pod
   simulate  play the life of a pod of a manifest, in virtual time
+  lint      find the known ways to an outage in manifests
   explain   tell what a manifest's numbers will do to its pods
+  render    write the manifest that fits an app's settings
 
 Each command has its own --help. `healthkit --version` says which healthkit this is.
 """
@@ -49,7 +51,7 @@ def main() -> int:
         return _BROKEN_PIPE
 
 
-def _dispatch(arguments: list[str]) -> int:
+def _dispatch(arguments: list[str]) -> int:  # one for each command
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if command == "probe":
         # Not by `from healthkit import`, which looks for a lazy name first: that is dear.
@@ -77,10 +79,18 @@ def _on_manifests(command: str, rest: list[str]) -> int:
         from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
 
         return simulate(rest)
+    if command == "lint":
+        from healthkit._lint import main as lint  # noqa: PLC0415  # as above
+
+        return lint(rest)
     if command == "explain":
         from healthkit._explain import main as explain  # noqa: PLC0415  # as above
 
         return explain(rest)
+    if command == "render":
+        from healthkit._render_manifest import main as render  # noqa: PLC0415  # as above
+
+        return render(rest)
     return _without_command(command)
 
 

@@ -41,6 +41,13 @@ PROXY_LAG: Final = 1.1
 #: the exit.
 EXIT_RESERVE: Final = 5.0
 
+#: The grace period of a pod that says nothing (pkg/apis/core/v1/defaults.go, SetDefaults_PodSpec).
+DEFAULT_GRACE: Final = 30
+
+#: The same for the time that a Deployment's rollout may stand still (pkg/apis/apps/v1/defaults.go,
+#: SetDefaults_Deployment).
+DEFAULT_PROGRESS: Final = 600
+
 #: How far apart two moments may be and still be one, in what was added up of floats.
 _ONE_MOMENT: Final = 0.001
 
@@ -296,3 +303,65 @@ def startup_for(boot: float, period: int, timeout: int) -> Timing:
     The least `failure_threshold` for which `guaranteed_boot` is no less than `boot`.
     """
     return Timing(0, period, timeout, 1, 1 + math.ceil(max(boot, 0.0) / period))
+
+
+def readiness_for(drain_delay: float, period: int, timeout: int, most: int) -> Timing:
+    """Return the readiness probe that takes a draining pod out of its Service in time.
+
+    In time is before the drain delay is over, by `withdrawn`, for an app that answers 503 at once:
+    a container that liveness kills is in the Service until its readiness probe has failed.
+
+    Args:
+        drain_delay: seconds that the app serves on.
+        period: of the probe.
+        timeout: of the probe.
+        most: the failure threshold that is wanted. It is the answer too if no other is in time.
+    """
+    timings = [Timing(0, period, timeout, 1, failures) for failures in range(most, 0, -1)]
+    fitting = (one for one in timings if withdrawn(one, 0).latest <= drain_delay)
+    return next(fitting, timings[0])
+
+
+def start_needed(boot: float, startup: float = 0.0, warm_up: float = 0.0) -> float:
+    """Return how long it takes until an app is ready, at the latest.
+
+    Args:
+        boot: seconds from the container's start until the app's port is open.
+        startup: seconds of the work that the startup endpoint waits for, which begins then.
+        warm_up: seconds of the work that readiness waits for, which begins at the same time.
+    """
+    return boot + max(startup, warm_up)
+
+
+def exit_needed(limit: float, counted: float = 0.0) -> float:
+    """Return the reserve that `grace_needed` takes, for a server with a limit of its own.
+
+    Args:
+        limit: seconds for which the server waits for what is in flight, or connected.
+        counted: how many of them are the drain's, if the limit counts from the drain's beginning.
+    """
+    return max(EXIT_RESERVE, limit - counted + LEAST_GRACE)
+
+
+def grace_for(
+    drain_delay: float,
+    in_flight: float,
+    reserve: float = EXIT_RESERVE,
+    least: int = DEFAULT_GRACE,
+) -> int:
+    """Return the grace period for an end in whole seconds, as the API wants them.
+
+    Args:
+        drain_delay: as for `grace_needed`.
+        in_flight: as for `grace_needed`.
+        reserve: as for `grace_needed`.
+        least: what it is at least.
+    """
+    return max(least, math.ceil(grace_needed(drain_delay, in_flight, reserve)))
+
+
+def progress_for(
+    latest_start: float, readiness: Times, min_ready: int = 0, pull: float = 0.0
+) -> int:
+    """Return the least progressDeadlineSeconds that is enough; see `progress_needed`."""
+    return math.floor(progress_needed(latest_start, readiness, min_ready, pull)) + 1

@@ -49,6 +49,7 @@ def stand_in(monkeypatch: Patch, module: str, main: Callable[..., int]) -> None:
         ("status", "_status", True),
         ("simulate", "_simulate", False),
         ("explain", "_explain", False),
+        ("render", "_render_manifest", False),
     ],
 )
 def test_each_command_has_its_module(
@@ -75,7 +76,7 @@ def test_a_wrong_word_is_one_line(monkeypatch: Patch, capsys: Lines) -> None:
     assert call(monkeypatch, "--stat\nus") == 2
     assert call(monkeypatch, "-") == 2
     out, err = capsys.readouterr()
-    expected = "expected one of probe, drain, run, status, simulate, explain, --help"
+    expected = f"expected one of {', '.join(cli.COMMANDS)}, --help"
     assert out == ""
     assert err.splitlines() == [
         f"healthkit: found 'drian' (the nearest is drain), {expected}",
@@ -89,7 +90,7 @@ def test_no_word_is_a_wrong_call(monkeypatch: Patch, capsys: Lines) -> None:
     assert call(monkeypatch) == 2
     assert capsys.readouterr() == (
         "",
-        "usage: healthkit probe|drain|run|status|simulate|explain ...\n",
+        f"usage: healthkit {'|'.join(cli.COMMANDS)} ...\n",
     )
 
 

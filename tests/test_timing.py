@@ -269,3 +269,46 @@ def test_a_pod_without_a_readiness_probe_is_available_sooner() -> None:
     lag = timing.SLICE_LAG
     assert timing.progress_needed(290, Timing(period=5), 3, 20) == 318 + lag
     assert timing.progress_needed(290, None, 3, 20) == 313 + lag
+
+
+@pytest.mark.parametrize(
+    ("delay", "failures"), [(0, 2), (3.1, 2), (3.2, 1), (5, 1), (5.19, 1), (5.2, 2), (60, 2)]
+)
+def test_readiness_fails_within_the_drain_delay(delay: float, failures: int) -> None:
+    """With as many failures as there is time for; with those wanted if there is for none."""
+    found = timing.readiness_for(delay, 2, 2, 2)
+    assert found == Timing(0, 2, 2, 1, failures)
+
+
+def test_an_app_is_ready_when_its_longest_work_is_done() -> None:
+    """Start-up work and warm-ups begin when the port is open."""
+    assert timing.start_needed(30) == 30
+    assert timing.start_needed(30, 20, 120) == 150
+    assert timing.start_needed(30, 20, 10) == 50
+
+
+@pytest.mark.parametrize(("delay", "grace"), [(5, 30), (10, 30), (10.1, 31), (11, 31)])
+def test_a_grace_period_is_whole_and_not_below_the_default(delay: float, grace: int) -> None:
+    """Delay, 15 s in flight, 5 s for the exit."""
+    assert timing.grace_for(delay, 15) == grace
+    assert timing.grace_for(delay, 15, least=1) == min(grace, math.ceil(delay) + 20)
+    assert timing.grace_for(delay, 15, 65) == math.ceil(delay) + 80
+
+
+def test_a_progress_deadline_is_more_than_what_is_needed() -> None:
+    """By up to a second."""
+    readiness = Timing(0, 2, 2, 1, 2)
+    needed = timing.progress_needed(500, readiness, 10, 120)
+    assert needed == pytest.approx(632.1)
+    assert timing.progress_for(500, readiness, 10, 120) == 633
+    assert timing.progress_for(500 - timing.SLICE_LAG, readiness, 10, 120) == 633
+
+
+@pytest.mark.parametrize(
+    ("limit", "counted", "reserve"), [(0, 0, 5), (3, 0, 5), (5, 0, 7), (30, 20, 12), (30, 30, 5)]
+)
+def test_a_server_with_a_limit_needs_two_seconds_more(
+    limit: float, counted: float, reserve: float
+) -> None:
+    """And five at least; what the drain has used up counts."""
+    assert timing.exit_needed(limit, counted) == reserve

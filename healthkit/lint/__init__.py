@@ -51,7 +51,7 @@ def check(paths: Iterable[str | os.PathLike[str]], options: Options | None = Non
         options: what is to be known beside them.
 
     Raises:
-        ConfigError: PyYAML is missing.
+        ConfigError: PyYAML is missing, or the schemas that the options want.
     """
     return run(read([os.fspath(path) for path in paths]), options or Options())
 
@@ -65,7 +65,8 @@ def check_text(text: str | bytes, name: str = "manifest", options: Options | Non
         options: what is to be known beside them.
 
     Raises:
-        ConfigError: the text is too large, not UTF-8, or no text. PyYAML is missing.
+        ConfigError: the text is too large, not UTF-8, or no text. PyYAML is missing, or the
+            schemas that the options want.
     """
     found = Read()
     take(found, from_text(text, name), named=True)

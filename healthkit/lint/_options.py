@@ -38,6 +38,8 @@ class Options:
     app_container: str | None = None
     #: The parts of a liveness path by which HK105 takes it to ask other things than the process.
     dependency_words: tuple[str, ...] = DEPENDENCY_WORDS
+    #: Whether the published schemas are asked too; they are a package of their own.
+    schemas: bool = False
 
 
 def version(what: str, text: str) -> Version:

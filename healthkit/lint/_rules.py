@@ -12,10 +12,11 @@ from healthkit.lint import (
     _interceptors,
     _ports,
     _requests,
+    _schemas,
 )
 from healthkit.lint._rule import Rule
 
-_MODULES: Final = (_api, _requests, _handlers, _ports, _execs, _interceptors, _budgets)
+_MODULES: Final = (_api, _schemas, _requests, _handlers, _ports, _execs, _interceptors, _budgets)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(

@@ -10,6 +10,7 @@ from healthkit.lint._finding import Finding, Severity
 from healthkit.lint._ignoring import is_ignored
 from healthkit.lint._manifests import Manifests
 from healthkit.lint._rules import RULES
+from healthkit.lint._schemas import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,12 +39,18 @@ class Report:
 #: A finding and its object.
 _Pair = tuple["Thing", Finding]
 
-#: The rule that says what the API server says; others say it better.
-_REFUSED: Final = "HK001"
+#: The rules that say what the API server, or a schema, says; others say it better.
+_REFUSED: Final = frozenset({"HK001", "HK005"})
 
 
 def run(read: Read, options: Options) -> Report:
-    """Look at what was read."""
+    """Look at what was read.
+
+    Raises:
+        ConfigError: schemas are wanted, and there are none.
+    """
+    if options.schemas:
+        require(options.kube_version)
     manifests = Manifests(read.documents, options, read.refusals)
     pairs = [pair for rule in RULES for pair in rule.findings(manifests)]
     by_place = sorted(_without_echoes(pairs), key=_place)
@@ -69,12 +76,12 @@ def _without_echoes(pairs: list[_Pair]) -> Iterator[_Pair]:
     said = [(id(thing), one.path) for thing, one in pairs if _is_told(one)]
     for thing, one in pairs:
         near = [path for owner, path in said if owner == id(thing) and _is_near(path, one.path)]
-        if one.rule != _REFUSED or not near:
+        if one.rule not in _REFUSED or not near:
             yield thing, one
 
 
 def _is_told(one: Finding) -> bool:
-    return one.severity is Severity.ERROR and one.rule != _REFUSED
+    return one.severity is Severity.ERROR and one.rule not in _REFUSED
 
 
 def _is_near(path: str, other: str) -> bool:

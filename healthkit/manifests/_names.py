@@ -17,6 +17,7 @@ Problem: TypeAlias = "str | None"
 
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN: Final = rf"{_LABEL}(\.{_LABEL})*"
+_LETTER_FIRST: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _KEY: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _HEADER: Final = "[-A-Za-z0-9]+"
 _PERCENT: Final = "[0-9]+%"
@@ -28,6 +29,10 @@ _LABEL_RULE: Final = (
 _SUBDOMAIN_RULE: Final = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character"
+)
+_LETTER_FIRST_RULE: Final = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+    "alphabetic character, and end with an alphanumeric character"
 )
 _KEY_RULE: Final = (
     "must consist of alphanumeric characters, '-', '_' or '.', "
@@ -54,6 +59,15 @@ def dns_label(name: str) -> Problem:
     if re.fullmatch(_SUBDOMAIN, name):
         return "must not contain dots"
     return _breaks(_LABEL_RULE, _LABEL, "my-name", "123-abc")
+
+
+def dns_1035_label(name: str) -> Problem:
+    """Services (IsDNS1035Label), but for RelaxedServiceNameValidation (KEP-5311, beta in 1.36)."""
+    if too_long := _longer(name, 63):
+        return too_long
+    if _fits(_LETTER_FIRST, name):
+        return None
+    return _breaks(_LETTER_FIRST_RULE, _LETTER_FIRST, "my-name", "abc-123")
 
 
 def dns_subdomain(name: str) -> Problem:

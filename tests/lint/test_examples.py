@@ -2,7 +2,8 @@
 
 They are files: ``examples/HK202/bad.yaml``, ``fixed.yaml``, ``near.yaml``; more of each may be
 there, as ``bad-exec.yaml``. Each line at which a rule is to be told says so: ``# HK202``. A comment
-``# lint: --kube-version 1.29`` in the first line is what the linter is told. An app to hold against
+``# lint: --kube-version 1.29`` in the first line is what the linter is told, and ``# lint:
+--schemas`` in any has it ask the schemas. An app to hold against
 is a file ``app.json`` beside them, with the fields of `AppSettings`.
 """
 
@@ -29,7 +30,8 @@ def options(file: Path) -> Options:
     kube = lint.version("--kube-version", found[1]) if found else Options().kube_version
     app = file.with_name("app.json")
     settings = AppSettings(**json.loads(app.read_text())) if app.exists() else None
-    return Options(kube_version=kube, app=settings)
+    schemas = "# lint: --schemas" in file.read_text()
+    return Options(kube_version=kube, app=settings, schemas=schemas)
 
 
 def told(file: Path) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from healthkit.manifests import _names
 from healthkit.manifests._names import (
+    dns_1035_label,
     dns_label,
     dns_subdomain,
     header,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 GOOD: list[tuple[Callable[[str], Problem], list[str]]] = [
     (dns_label, ["a", "0", "my-name", "123-abc", "a" * 63]),
+    (dns_1035_label, ["a", "my-name", "abc-123", "a" * 63]),
     (dns_subdomain, ["a", "a.b-c.d", "a" * 253]),
     (label_key, ["a", "A_b.c-d", "example.com/MyName", "a" * 63, "a/" + "b" * 63]),
     (label_value, ["", "a", "v1.2_3-x", "1" * 63]),
@@ -47,6 +49,10 @@ BAD: list[tuple[Callable[[str], Problem], str, str]] = [
     (dns_label, "a\n", "a lowercase RFC 1123 label must consist of"),
     (dns_label, "a.b", "must not contain dots"),
     (dns_label, "a" * 64, "must be no more than 63 bytes"),
+    (dns_1035_label, "", "a DNS-1035 label must consist of"),
+    (dns_1035_label, "1a", "a DNS-1035 label must consist of"),
+    (dns_1035_label, "a\n", "a DNS-1035 label must consist of"),
+    (dns_1035_label, "a" * 64, "must be no more than 63 bytes"),
     (dns_subdomain, "a..b", "a lowercase RFC 1123 subdomain must consist of"),
     (dns_subdomain, "A", "a lowercase RFC 1123 subdomain must consist of"),
     (dns_subdomain, "a" * 254, "must be no more than 253 bytes"),

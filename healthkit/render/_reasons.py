@@ -1,0 +1,110 @@
+"""The comments: why each number is what it is, with its arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from healthkit import timing
+from healthkit.render import _server
+from healthkit.render._yaml import shown
+
+if TYPE_CHECKING:
+    from healthkit.render._plan import Plan
+    from healthkit.render._wanted import Settled
+
+
+def startup(found: Settled, plan: Plan) -> str:
+    """Say what the startup probe guarantees, and for what."""
+    wanted, times = found.wanted, plan.startup
+    sum_ = f"({times.failure_threshold} - 1) * {times.period} s"
+    text = f"{sum_} = {shown(timing.guaranteed_boot(times))} s: the boot of {shown(wanted.boot)} s"
+    if wanted.startup:
+        text += f", start-up work of {shown(wanted.startup)} s"
+    if wanted.warm_up > wanted.startup:
+        text += f", a warm-up of {shown(wanted.warm_up)} s"
+    text += f", guaranteed. What never starts is killed after {_latest(plan)} s at the latest."
+    if wanted.warm_up > wanted.startup:
+        text += f" {found.startup_path} does not wait for warm-ups: this costs no start anything."
+    return text
+
+
+def _latest(plan: Plan) -> str:
+    return shown(timing.latest_kill(plan.startup))
+
+
+def liveness(plan: Plan) -> str:
+    """Say when liveness kills."""
+    span, times = timing.failed(plan.liveness), plan.liveness
+    sum_ = f"({times.failure_threshold} - 1) * {times.period} s + {times.timeout} s"
+    return (
+        f"{sum_} = {shown(span.earliest)} s: a hang is killed {shown(span.earliest)} to "
+        f"{shown(span.latest)} s after it began, and readiness has failed by then."
+    )
+
+
+def readiness(plan: Plan) -> str:
+    """Say when an unready pod is out of its Service, and how that is to the drain delay."""
+    times, delay = plan.readiness, f"the drain delay of {shown(plan.app_delay)} s"
+    text = f"{_withdrawn(plan, times.failure_threshold)} at most until a pod that says 503 gets no "
+    text += "new connection"
+    if timing.withdrawn(times, 0).latest > plan.app_delay:
+        return f"{text}. {delay[0].upper()}{delay[1:]} is shorter: it can't be that soon."
+    if times.failure_threshold < plan.most_failures:
+        return f"{text}, within {delay}; {_withdrawn(plan, plan.most_failures)} is not."
+    return f"{text}, within {delay}."
+
+
+def _withdrawn(plan: Plan, failures: int) -> str:
+    period = plan.readiness.period
+    times = replace(plan.readiness, failure_threshold=failures)
+    lag = shown(timing.SLICE_LAG + timing.PROXY_LAG)
+    return f"{failures} * {period} s + {lag} s = {shown(timing.withdrawn(times, 0).latest)} s"
+
+
+def grace(found: Settled, plan: Plan) -> str:
+    """Say what the grace period is the sum of."""
+    parts = [] if plan.sleep is None else [f"{plan.sleep} s asleep"]
+    parts += [
+        f"{shown(plan.app_delay)} s of drain delay",
+        f"{shown(plan.in_flight)} s for the longest request",
+        f"{shown(plan.reserve)} s for the exit{_limit(found, plan)}",
+    ]
+    needed = timing.grace_needed(plan.drain_delay, plan.in_flight, plan.reserve)
+    least = "" if needed > timing.DEFAULT_GRACE - 1 else f"; {plan.grace} s is the default"
+    return f"{' + '.join(parts)} = {shown(needed)} s{least}."
+
+
+def _limit(found: Settled, plan: Plan) -> str:
+    """Say why the exit may take longer than it does by itself."""
+    limit = _server.limit(found.server)
+    if limit is None or plan.reserve <= timing.EXIT_RESERVE:
+        return ""
+    return f" ({found.server.name} may wait for {shown(limit)} s)"
+
+
+def progress(plan: Plan) -> str:
+    """Say why a rollout may stand still for longer than by default."""
+    return (
+        f"{_latest(plan)} s for the latest start, {shown(plan.pull)} s for the image, "
+        f"{plan.min_ready} s of readiness: Kubernetes' default of {timing.DEFAULT_PROGRESS} s "
+        "would call such a rollout failed."
+    )
+
+
+def pre_stop(found: Settled, plan: Plan) -> str:
+    """Say what happens before SIGTERM."""
+    if found.wanted.pre_stop == "exec":
+        return (
+            f"All workers turn unready and serve on for {shown(plan.app_delay)} s, then until "
+            f"nothing is in flight, for {shown(plan.in_flight)} s at most. Then SIGTERM comes."
+        )
+    return f"The pod is out of its Service when SIGTERM comes, after {plan.sleep} s."
+
+
+def delay(plan: Plan, pre_stop: str) -> str:
+    """Say what the app's own drain delay is for."""
+    if plan.sleep is not None:
+        return "The kubelet has slept already; this is for kept connections to be told to close."
+    begins = "the preStop hook" if pre_stop == "exec" else "SIGTERM"
+    return f"{begins[0].upper()}{begins[1:]} begins the drain: the app serves on for so long."
