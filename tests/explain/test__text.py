@@ -19,15 +19,11 @@ CHARTS = Path(__file__).parents[3] / "shared/rendered-charts"
 
 
 @pytest.mark.parametrize("name", ["good", "bad"])
-def test_a_manifest_is_told_to_the_letter(name: str) -> None:
+def test_a_manifest_is_told_to_the_letter(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said of a good one and of a bad one."""
-    (one,) = read(HERE / f"{name}.yaml")
-    source = f"{name}.yaml:1"
-    said = as_text(explain(one)).replace(one.source, source)
-    expected = (HERE / f"{name}.txt").read_text(encoding="utf-8")
-    assert said.splitlines()[2:] == expected.splitlines()[2:]
-    assert expected.startswith(f"Deployment/shop ({source})\n")
-    assert one.source in "".join(line.strip() for line in as_text(explain(one)).splitlines()[:4])
+    monkeypatch.chdir(HERE)
+    (one,) = read(f"{name}.yaml")
+    assert as_text(explain(one)) == (HERE / f"{name}.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
