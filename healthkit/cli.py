@@ -1,4 +1,4 @@
-"""The command line: ``healthkit probe|drain|run|status|simulate``.
+"""The command line: ``healthkit probe|drain|run|status|simulate|lint``.
 
 It finds the command and imports what that one needs, nothing else: a probe is a new process each
 time and pays for each import, and `run` must be there before its signals are. So this module
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 _DISTRIBUTION: "Final" = "healthkit-asgi"
 
-COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate")
+COMMANDS: "Final" = ("probe", "drain", "run", "status", "simulate", "lint")
 
-_USAGE: "Final" = "usage: healthkit probe|drain|run|status|simulate ...\n"
+#: Those of them that are about manifests.
+_OF_MANIFESTS: "Final" = ("simulate", "lint")
+
+_USAGE: "Final" = "usage: healthkit probe|drain|run|status|simulate|lint ...\n"
 
 HELP: "Final" = f"""\
 {_USAGE}
@@ -25,6 +28,7 @@ HELP: "Final" = f"""\
   run       run a server, and drain it at SIGTERM
   status    show the workers of this pod
   simulate  play the life of a pod of a manifest, in virtual time
+  lint      look for known ways to an outage in manifests
 
 Each command has its own --help. `healthkit --version` says which healthkit this is.
 """
@@ -67,11 +71,20 @@ def _dispatch(arguments: list[str]) -> int:
         from healthkit._status import main as status  # noqa: PLC0415  # as above
 
         return status(rest, _environ())
-    if command == "simulate":
-        from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
-
-        return simulate(rest)
+    if command in _OF_MANIFESTS:
+        return _of_manifests(command, rest)
     return _without_command(command)
+
+
+def _of_manifests(command: str, rest: list[str]) -> int:
+    """Run one of the commands that read or write manifests, and run outside of the cluster."""
+    if command == "lint":
+        from healthkit._lint import main as lint  # noqa: PLC0415  # as above
+
+        return lint(rest)
+    from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
+
+    return simulate(rest)
 
 
 def _environ() -> "Mapping[str, str]":

@@ -48,6 +48,7 @@ def stand_in(monkeypatch: Patch, module: str, main: Callable[..., int]) -> None:
         ("run", "_run", True),
         ("status", "_status", True),
         ("simulate", "_simulate", False),
+        ("lint", "_lint", False),
     ],
 )
 def test_each_command_has_its_module(
@@ -74,7 +75,7 @@ def test_a_wrong_word_is_one_line(monkeypatch: Patch, capsys: Lines) -> None:
     assert call(monkeypatch, "--stat\nus") == 2
     assert call(monkeypatch, "-") == 2
     out, err = capsys.readouterr()
-    expected = "expected one of probe, drain, run, status, simulate, --help"
+    expected = "expected one of probe, drain, run, status, simulate, lint, --help"
     assert out == ""
     assert err.splitlines() == [
         f"healthkit: found 'drian' (the nearest is drain), {expected}",
@@ -86,7 +87,10 @@ def test_a_wrong_word_is_one_line(monkeypatch: Patch, capsys: Lines) -> None:
 def test_no_word_is_a_wrong_call(monkeypatch: Patch, capsys: Lines) -> None:
     """Usage goes to stderr, in one line."""
     assert call(monkeypatch) == 2
-    assert capsys.readouterr() == ("", "usage: healthkit probe|drain|run|status|simulate ...\n")
+    assert capsys.readouterr() == (
+        "",
+        "usage: healthkit probe|drain|run|status|simulate|lint ...\n",
+    )
 
 
 @pytest.mark.parametrize("word", ["-h", "--help"])

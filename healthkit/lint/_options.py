@@ -38,6 +38,10 @@ class Options:
     app_container: str | None = None
     #: The parts of a liveness path by which HK105 takes it to ask other things than the process.
     dependency_words: tuple[str, ...] = DEPENDENCY_WORDS
+    #: The ids of the rules that are asked; None: all of them.
+    only: frozenset[str] | None = None
+    #: The ids of those whose findings are left out.
+    ignore: frozenset[str] = frozenset()
 
 
 def version(what: str, text: str) -> Version:

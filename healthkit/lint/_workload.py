@@ -93,22 +93,29 @@ class Probe:
 
     @property
     def path(self) -> str:
-        """The path that it asks for, without its query; "" if it asks none."""
-        path = (self.http / "path").text or "/"
-        return path.partition("?")[0].partition("#")[0] if self.http else ""
+        """The path that it asks for, without its query; "" if it asks none.
+
+        The kubelet puts a slash before one that has none (pkg/probe/http/request.go, formatURL).
+        """
+        path = self._target.partition("?")[0].partition("#")[0]
+        return path if self.http else ""
+
+    @property
+    def _target(self) -> str:
+        return "/" + (self.http / "path").text.removeprefix("/")
 
     @property
     def request(self) -> tuple[object, ...] | None:
         """What tells its request from another's; None if it makes no HTTP request."""
         if not self.http:
             return None
-        headers = tuple(
+        headers = sorted(
             ((one / "name").text.lower(), (one / "value").text)
             for one in (self.http / "httpHeaders").items
         )
         scheme, host = (self.http / "scheme").text or "HTTP", (self.http / "host").text
         port = self.container.port_number((self.http / "port").value)
-        return (scheme, host, port, (self.http / "path").text or "/", headers)
+        return (scheme, host, port, self._target, *headers)
 
     @property
     def command(self) -> tuple[str, ...]:
