@@ -52,8 +52,9 @@ def as_json(report: Report) -> str:
 
 
 def _finding(one: Finding) -> dict[str, object]:
-    members = {member.name: getattr(one, member.name) for member in fields(one)}
-    return members | {"numbers": {name: _number(value) for name, value in one.numbers.items()}}
+    members: dict[str, object] = {member.name: getattr(one, member.name) for member in fields(one)}
+    members["numbers"] = {name: _number(value) for name, value in one.numbers.items()}
+    return members
 
 
 def _number(value: Number) -> Number | None:

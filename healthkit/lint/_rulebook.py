@@ -51,8 +51,8 @@ _SAYING: Final = f"""\
 * `{BOOT}`: how long a start may take, from the container's start to its first good answer.
 * `{LONGEST_REQUEST}`: how long a request may take, so how long one in flight needs at the end.
 
-Their values are `90`, `90s` or `2m`. They stand at the object or at its pods' template. `--against module:health` takes both from the
-app itself.
+Their values are `90`, `90s` or `2m`. They stand at the object or at its pods' template.
+`--against module:health` takes both from the app itself.
 """
 
 _NONE_KNOWN: Final = "Nothing."

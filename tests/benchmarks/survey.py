@@ -79,7 +79,7 @@ def as_module(counted: Survey) -> str:
         f'    ("{rule}", {found}, {charts}),\n' for rule, found, charts in counted.rows()
     )
     return (
-        '"""What the rules found in public charts: tests/benchmarks/survey.py has written this."""\n\n'
+        '"""What the rules found in public charts; tests/benchmarks/survey.py writes this."""\n\n'
         "from __future__ import annotations\n\n"
         "from typing import Final\n\n"
         f"CHARTS: Final = {counted.charts}\n"
