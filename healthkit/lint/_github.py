@@ -34,8 +34,9 @@ def as_github(report: Report) -> str:
 
 
 def _annotation(one: Finding) -> str:
+    file = relative(one.file)
     properties = {
-        "file": relative(one.file),
+        "file": file if file.isprintable() else plain(file),
         "line": str(one.line),
         "col": str(one.column),
         "title": plain(f"{one.rule} {subject(one)}"),

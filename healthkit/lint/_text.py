@@ -4,9 +4,9 @@
 
     deploy.yaml:42:15: warning HK202 Deployment/shop, container web: timeoutSeconds 15 is longer
         than periodSeconds 10
-      at:  spec.template.spec.containers[0].livenessProbe.timeoutSeconds
-      why: probes of one kind never overlap: a hanging one stretches the period
-      fix: set timeoutSeconds to periodSeconds at most
+      at:   spec.template.spec.containers[0].livenessProbe.timeoutSeconds
+      why:  probes of one kind never overlap: a hanging one stretches the period
+      fix:  set timeoutSeconds to periodSeconds at most
 
 A manifest's own words stand in it. Whatever they are, they can't steer a terminal, nor begin a line
 of their own.
@@ -43,7 +43,7 @@ def paragraph(one: Finding) -> str:
     where = f"{one.file}:{one.line}:{one.column}"
     lines = _wrapped("", f"{where}: {one.severity} {one.rule} {subject(one)}: {one.what}", "    ")
     for name, text in _details(one):
-        lines += _wrapped(f"  {name + ':':<5}", text, "       ")
+        lines += _wrapped(f"  {name + ':':<6}", text, "        ")
     return "\n".join([*lines, ""])
 
 

@@ -53,7 +53,7 @@ def test_findings_are_in_the_order_of_the_text() -> None:
     assert [(one.line, one.rule) for one in report.findings] == [
         (16, "HK202"),
         (23, "HK003"),
-        (35, "HK202"),
+        (36, "HK202"),
     ]
 
 

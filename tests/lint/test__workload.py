@@ -215,7 +215,7 @@ def test_the_app_may_say_how_long_a_start_takes() -> None:
 def test_annotations_of_the_pods_win() -> None:
     """They are nearer."""
     text = FINE.replace("metadata: {name: shop}", "metadata: {annotations: {a: x, b: x}}").replace(
-        "metadata: {labels", "metadata: {annotations: {b: y}, labels"
+        "metadata: {labels", "metadata: {annotations: {b: z}, labels"
     )
-    assert workload(text).annotations == {"a": "x", "b": "y"}
+    assert workload(text).annotations == {"a": "x", "b": "z"}
     assert workload(text).seconds("c") is None
