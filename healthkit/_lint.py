@@ -25,7 +25,7 @@ from healthkit.lint._run import run
 from healthkit.manifests._source import LARGEST, from_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from healthkit._lint_options import Format, Options
     from healthkit.lint import AppSettings, Report
@@ -99,7 +99,7 @@ def look(options: Options) -> Report:
 
 
 @contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
+def _without_collector() -> Generator[None]:
     """Keep Python's collector of cycles away: it would double the time.
 
     All that is made meanwhile is held until the end; there is nothing to collect.

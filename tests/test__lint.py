@@ -16,7 +16,7 @@ import pytest
 
 from healthkit import _app_settings, _lint
 from healthkit.errors import ConfigError
-from healthkit.lint import AppSettings
+from healthkit.lint import AppSettings, _run
 from healthkit.manifests._source import LARGEST
 from tests.lint.texts import CONFIG, FINE, STRETCHED
 
@@ -233,7 +233,7 @@ def test_an_app_is_asked_in_its_container(monkeypatch: Patch, capsys: Lines) -> 
         return AppSettings(name, port=8000)
 
     seen: list[object] = []
-    real = _lint.run
+    real = _run.run
 
     def run(found: object, options: object) -> object:
         seen.append(getattr(getattr(options, "app"), "port"))  # noqa: B009  # an object
@@ -254,13 +254,17 @@ def test_an_app_is_asked_in_its_container(monkeypatch: Patch, capsys: Lines) -> 
     [
         (
             [],
-            "found several containers that the app may be in, expected one; name it by --workload "
-            "and --container: found pod/web web, pod/web proxy",
+            (
+                "found several containers that the app may be in, expected one; name it by --workload "
+                "and --container: found pod/web web, pod/web proxy"
+            ),
         ),
         (
             ["--container", "x"],
-            "found no container that the app may be in, expected one; name it "
-            "by --workload and --container: found pod/web web, pod/web proxy",
+            (
+                "found no container that the app may be in, expected one; name it "
+                "by --workload and --container: found pod/web web, pod/web proxy"
+            ),
         ),
     ],
 )

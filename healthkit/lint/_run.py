@@ -59,7 +59,9 @@ def run(read: Read, options: Options, rules: Sequence[Rule] = RULES) -> Report:
     broken: list[str] = []
     pairs = [pair for rule in asked for pair in _findings(rule, manifests, broken)]
     told = [pair for pair in _without_echoes(pairs) if pair[1].rule not in options.ignore]
-    found = [_with_reason(pair) for pair in sorted(told, key=_place)]
+    things = {id(thing): thing for thing, _ in told}
+    ignoring = {key: reasons(thing) for key, thing in things.items()}
+    found = [_with_reason(one, ignoring[id(thing)]) for thing, one in sorted(told, key=_place)]
     return Report(
         findings=tuple(one for one in found if one.ignored is None),
         ignored=tuple(one for one in found if one.ignored is not None),
@@ -80,9 +82,8 @@ def _findings(rule: Rule, manifests: Manifests, broken: list[str]) -> Iterator[_
         broken.append(f"{rule.id} could not go on ({what}): this is a fault of healthkit")
 
 
-def _with_reason(pair: _Pair) -> Finding:
-    thing, one = pair
-    reason = reasons(thing).get(one.rule)
+def _with_reason(one: Finding, ignoring: Mapping[str, str]) -> Finding:
+    reason = ignoring.get(one.rule)
     return one if reason is None else replace(one, ignored=reason)
 
 

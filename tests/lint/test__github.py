@@ -12,10 +12,13 @@ from tests.lint.findings import ADVICE, EVIL, FINDING, OTHER, report
 def test_a_finding_is_an_annotation() -> None:
     """Of its file and line; then comes the summary."""
     assert as_github(report(FINDING)).splitlines() == [
-        "::warning file=deploy.yaml,line=42,col=15,title=HK202 Deployment/shop%2C container web::"
-        "timeoutSeconds 15 is longer than periodSeconds 10: probes of one kind never overlap%0A"
-        "Fix: set timeoutSeconds to periodSeconds at most%0A"
-        "At spec.template.spec.containers[0].livenessProbe.timeoutSeconds",
+        (
+            "::warning file=deploy.yaml,line=42,col=15,"
+            "title=HK202 Deployment/shop%2C container web::"
+            "timeoutSeconds 15 is longer than periodSeconds 10: probes of one kind never overlap%0A"
+            "Fix: set timeoutSeconds to periodSeconds at most%0A"
+            "At spec.template.spec.containers[0].livenessProbe.timeoutSeconds"
+        ),
         "found 1 warning in 3 objects of 2 files",
     ]
 

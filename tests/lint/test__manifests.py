@@ -64,7 +64,7 @@ def test_a_document_leads_to_its_object() -> None:
     assert found.things[0].annotations == {"a": "b"}
 
 
-# -- the app's container -----------------------------------------------------------------------------
+# -- the app's container ---------------------------------------------------------------------------
 
 TWO = FINE.replace("      containers:\n", "      containers:\n        - {name: proxy}\n")
 OTHER = FINE.replace("{name: shop}", "{name: admin}", 1)

@@ -118,8 +118,10 @@ def test_a_chart_is_told_and_not_looked_into(tmp_path: Path) -> None:
     found = Told(tmp_path)
     assert found.names == ["a.yaml"]
     assert found.charts == [
-        f"{tmp_path}/chart: found a Helm chart, expected manifests: render it first, "
-        f"as in helm template {tmp_path}/chart | healthkit lint -"
+        (
+            f"{tmp_path}/chart: found a Helm chart, expected manifests: render it first, "
+            f"as in helm template {tmp_path}/chart | healthkit lint -"
+        )
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from healthkit.errors import ConfigError
 from healthkit.lint._reading import Read, read
 from healthkit.manifests._source import from_text
 from tests.lint.texts import CONFIG, FINE, SERVICE, STRETCHED, read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(directory: Path, **texts: str) -> None:
@@ -118,8 +121,10 @@ def test_a_template_is_told_and_can_be_skipped() -> None:
     """By its line, and with what to do."""
     text = "{{- if .Values.web }}\n" + FINE
     assert read_text(text, named=False).unusable == [
-        "test.yaml:1: found {{, a template that is not rendered: "
-        "render it first, as with helm template"
+        (
+            "test.yaml:1: found {{, a template that is not rendered: "
+            "render it first, as with helm template"
+        )
     ]
     skipped = read_text(text, skip_others=True)
     assert (skipped.unusable, skipped.left_alone) == ([], 1)
@@ -151,15 +156,17 @@ def test_a_kustomization_is_told_if_it_is_named(
     write(tmp_path, kustomization="resources: [a.yaml]", a=FINE)
     monkeypatch.chdir(tmp_path)
     assert read(["kustomization.yaml"]).unusable == [
-        ".: found a kustomization, expected manifests: render it first, "
-        "as in kubectl kustomize . | healthkit lint -"
+        (
+            ".: found a kustomization, expected manifests: render it first, "
+            "as in kubectl kustomize . | healthkit lint -"
+        )
     ]
     found = read([str(tmp_path)])
     assert (found.unusable, found.left_alone, found.files) == ([], 1, 2)
     assert read(["kustomization.yaml"], skip_others=True).left_alone == 1
 
 
-# -- what is wrong with objects ----------------------------------------------------------------------
+# -- what is wrong with objects --------------------------------------------------------------------
 
 
 def kinds(found: Read) -> list[tuple[str, int | None]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from healthkit import lint
 from healthkit.lint import _left_out, _rulebook, _survey
 from healthkit.lint._left_out import LeftOut
+
+if TYPE_CHECKING:
+    import pytest
 
 RULES_MD = Path(__file__).parents[2] / "RULES.md"
 
@@ -23,8 +25,11 @@ def test_each_rule_is_in_the_table_and_has_a_section() -> None:
     """And nothing else has."""
     text = _rulebook.text()
     ids = [rule.id for rule in lint.rules()]
-    assert re.findall(r"^\| \[(HK\d+)\]\(#hk\d+\) \| (?:error|warning|info) \| ", text, re.M) == ids
-    assert re.findall(r"^## (HK\d+)$", text, re.M) == ids
+    assert (
+        re.findall(r"^\| \[(HK\d+)\]\(#hk\d+\) \| (?:error|warning|info) \| ", text, re.MULTILINE)
+        == ids
+    )
+    assert re.findall(r"^## (HK\d+)$", text, re.MULTILINE) == ids
     for rule in lint.rules():
         assert f"**Source:** {rule.source}" in text
         assert rule.arithmetic in text

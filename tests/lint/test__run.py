@@ -44,7 +44,7 @@ def test_objects_are_counted() -> None:
     report = linted("---\n".join([FINE, SERVICE, CONFIG, CONFIG, custom]))
     assert (report.objects, report.files) == (2, 1)
     assert report.skipped == {"ConfigMap": 2, "Service": 1}
-    assert report.findings == report.ignored == report.unusable == ()
+    assert (report.findings, report.ignored, report.unusable) == ((), (), ())
 
 
 def test_findings_are_in_the_order_of_the_text() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthkit.lint._run import Report
 from healthkit.lint._text import WIDTH, as_text, plain, summary
 from tests.lint.findings import ADVICE, EVIL, FINDING, IGNORED, OTHER, report
+
+if TYPE_CHECKING:
+    from healthkit.lint._run import Report
 
 WHOLE = """\
 deploy.yaml:42:15: warning HK202 Deployment/shop, container web: timeoutSeconds 15 is longer than
@@ -47,13 +50,17 @@ def test_a_finding_is_a_paragraph() -> None:
         (report(OTHER, OTHER), "found 2 errors in 3 objects of 2 files"),
         (
             report(ignored=(IGNORED,), skipped=Counter(Secret=1, ConfigMap=2, Role=2)),
-            "found nothing in 3 objects of 2 files; 1 ignored by annotations; "
-            "skipped other kinds: 2 ConfigMap, 2 Role, 1 Secret",
+            (
+                "found nothing in 3 objects of 2 files; 1 ignored by annotations; "
+                "skipped other kinds: 2 ConfigMap, 2 Role, 1 Secret"
+            ),
         ),
         (
             report(skipped=Counter("abcdefghijk")),
-            "found nothing in 3 objects of 2 files; skipped other kinds: "
-            "1 a, 1 b, 1 c, 1 d, 1 e, 1 f, 1 g, 1 h, 3 more kinds",
+            (
+                "found nothing in 3 objects of 2 files; skipped other kinds: "
+                "1 a, 1 b, 1 c, 1 d, 1 e, 1 f, 1 g, 1 h, 3 more kinds"
+            ),
         ),
         (
             report(unusable=("a", "b"), left_alone=1),

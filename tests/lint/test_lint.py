@@ -69,7 +69,6 @@ def test_severities_have_an_order() -> None:
 def test_the_engine_is_not_imported() -> None:
     """Nor what is optional: a linter starts at once."""
     program = "import sys, healthkit.lint; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )  # noqa: S603  # our own words
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # our own words
     assert set(done.stdout.split()).isdisjoint({"asyncio", "anyio", "starlette", "yaml", "rich"})

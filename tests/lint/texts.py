@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from healthkit.lint._manifests import Manifests
-from healthkit.lint._options import Options
 from healthkit.lint._reading import Read, take
 from healthkit.manifests._source import from_text
+
+if TYPE_CHECKING:
+    from healthkit.lint._options import Options
 
 #: One warning, HK202, at the line 16.
 STRETCHED = """\
