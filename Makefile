@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 
-.PHONY: demo test test-quick test-servers coverage matrix zero-loss bench bench-own bench-simulator lint wheel clean help
+.PHONY: demo test test-quick test-servers coverage matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -44,6 +44,16 @@ bench-own: .venv-bench/.bench  ## the same without the peers; fails when a goal 
 
 bench-simulator: $(VENV)/.dev  ## an hour in the life of a thousand pods; some 15 seconds
 	@$(BIN)/python tests/benchmarks/simulator.py
+
+bench-lint: $(VENV)/.dev  ## what the linter takes for a thousand manifests; some 10 seconds
+	@$(BIN)/python tests/benchmarks/lint.py
+
+rules: $(VENV)/.dev  ## write RULES.md
+	@$(BIN)/python -m healthkit lint --explain all > RULES.md
+
+survey: $(VENV)/.dev  ## count what the rules find in rendered charts: make survey CHARTS=DIR
+	@$(BIN)/python tests/benchmarks/survey.py $(CHARTS) --write
+	@$(MAKE) --no-print-directory rules
 
 lint: $(VENV)/.dev  ## the static checks
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from healthkit import _validate
@@ -36,8 +36,12 @@ class Options:
     values: Mapping[str, str]
     #: Those that have none.
     flags: frozenset[str] = frozenset()
-    #: What a single word without an option is, if there may be one: ``MANIFEST``. ``-`` is one.
+    #: What a word without an option is, if there may be one: ``MANIFEST``. ``-`` is one too.
     operand: str | None = None
+    #: Whether there may be several of these words.
+    several: bool = False
+    #: Those of the options with a value that may stand there more than once, and all count.
+    repeated: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         """Say what is expected, for an error."""
@@ -52,16 +56,26 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a command line says. Of an option that stands there twice, the last one counts."""
+    """What a command line says. Of an option that stands there twice, the last one counts.
+
+    But for those that may be repeated: they are in `lists`, and in `values` with their last value.
+    """
 
     values: Mapping[str, str]
     flags: frozenset[str]
     #: Somebody asks what the command is for; whatever else there is has not been read.
     help: bool = False
-    #: The word without an option.
-    operand: str | None = None
+    #: The words without an option.
+    operands: tuple[str, ...] = ()
     #: What follows ``--``.
     rest: tuple[str, ...] = ()
+    #: All values of the options that may be repeated, in their order.
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    @property
+    def operand(self) -> str | None:
+        """The word without an option, for a command that takes one."""
+        return self.operands[0] if self.operands else None
 
 
 def parse(arguments: Sequence[str], options: Options) -> Found:
@@ -71,22 +85,33 @@ def parse(arguments: Sequence[str], options: Options) -> Found:
         ConfigError: there is something else than these options, or a value too few or too many.
     """
     values, flags = dict[str, str](), set[str]()
-    operand: str | None = None
+    operands, lists = list[str](), dict[str, tuple[str, ...]]()
     left = list(arguments)
     while left and left[0] != "--":
-        name, equals, value = left.pop(0).partition("=")
+        word = left.pop(0)
+        name, equals, value = word.partition("=")
         if name in _HELP:
             return Found({}, frozenset(), help=True)
         if name in options.values:
             values[name] = value if equals else _next(left, name, options)
-        elif name in options.flags and not equals:
-            flags.add(name)
-        elif options.operand and operand is None and (name == "-" or not name.startswith("-")):
-            operand = f"{name}{equals}{value}"
+            if name in options.repeated:
+                lists[name] = (*lists.get(name, ()), values[name])
+        elif word in options.flags:
+            flags.add(word)
+        elif _is_operand(word, operands, options):
+            operands.append(word)
         else:
-            found = _validate.shown(f"{name}{equals}{value}")
-            raise ConfigError(f"found {found}, expected {options}")
-    return Found(values, frozenset(flags), operand=operand, rest=tuple(left[1:]))
+            raise ConfigError(f"found {_validate.shown(word)}, expected {options}")
+    return Found(
+        values, frozenset(flags), operands=tuple(operands), rest=tuple(left[1:]), lists=lists
+    )
+
+
+def _is_operand(word: str, before: list[str], options: Options) -> bool:
+    """Whether a word can be one of those without an option."""
+    if options.operand is None or (before and not options.several):
+        return False
+    return word == "-" or not word.startswith("-")
 
 
 def _next(left: list[str], name: str, options: Options) -> str:

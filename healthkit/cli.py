@@ -51,7 +51,7 @@ def main() -> int:
         return _BROKEN_PIPE
 
 
-def _dispatch(arguments: list[str]) -> int:  # one for each command
+def _dispatch(arguments: list[str]) -> int:
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if command == "probe":
         # Not by `from healthkit import`, which looks for a lazy name first: that is dear.
@@ -92,6 +92,17 @@ def _on_manifests(command: str, rest: list[str]) -> int:
 
         return render(rest)
     return _without_command(command)
+
+
+def _of_manifests(command: str, rest: list[str]) -> int:
+    """Run one of the commands that read or write manifests, and run outside of the cluster."""
+    if command == "lint":
+        from healthkit._lint import main as lint  # noqa: PLC0415  # as above
+
+        return lint(rest)
+    from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
+
+    return simulate(rest)
 
 
 def _environ() -> "Mapping[str, str]":

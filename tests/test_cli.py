@@ -50,6 +50,7 @@ def stand_in(monkeypatch: Patch, module: str, main: Callable[..., int]) -> None:
         ("simulate", "_simulate", False),
         ("explain", "_explain", False),
         ("render", "_render_manifest", False),
+        ("lint", "_lint", False),
     ],
 )
 def test_each_command_has_its_module(

@@ -47,7 +47,7 @@ def check(paths: Iterable[str | os.PathLike[str]], options: Options | None = Non
 
     Args:
         paths: of files, or of directories, which are gone through to the bottom for ``.yaml``,
-            ``.yml`` and ``.json``.
+            ``.yml`` and ``.json``. Of a directory, what is no manifest is left alone.
         options: what is to be known beside them.
 
     Raises:

@@ -55,3 +55,5 @@ class Finding:
     fix: str
     #: The numbers that were computed, by their names.
     numbers: Mapping[str, Number] = field(default_factory=dict[str, Number])
+    #: Why somebody ignores it, by an annotation; None if nobody does.
+    ignored: str | None = None

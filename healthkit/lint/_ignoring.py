@@ -13,7 +13,6 @@ from healthkit.lint._workload import POD_AT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from healthkit.lint._finding import Finding
     from healthkit.lint._manifests import Thing
     from healthkit.manifests._loose import Loose
 
@@ -38,12 +37,12 @@ def ignored(thing: Thing) -> Iterator[Ignored]:
     places = [thing.root, template] if template.path else [thing.root]
     for place in places:
         annotations = place / "metadata" / "annotations"
-        for key in annotations.keys:
+        for key in annotations.all_keys:  # one that is null is written by somebody too
             if key.startswith(PREFIX):
                 at = annotations / key
                 yield Ignored(key.removeprefix(PREFIX), at.text.strip(), at)
 
 
-def is_ignored(finding: Finding, thing: Thing) -> bool:
-    """Whether somebody ignores a finding, and says why."""
-    return any(one.rule == finding.rule and one.reason for one in ignored(thing))
+def reasons(thing: Thing) -> dict[str, str]:
+    """Return why somebody ignores rules on an object, by the rules' ids; those with a reason."""
+    return {one.rule: one.reason for one in ignored(thing) if one.reason}

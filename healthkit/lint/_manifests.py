@@ -6,10 +6,13 @@ in another document, often in another file.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from healthkit.lint._options import Options
+from healthkit.lint._services import Selectors
 from healthkit.lint._workload import POD_AT, Container, Workload
 from healthkit.manifests._loose import Loose
 from healthkit.manifests._objects import text
@@ -65,7 +68,8 @@ class Thing:
         self.root = Loose(document, (), document.root)
         self.name = (self.root / "metadata" / "name").text
         #: As the file says; what `kubectl apply -n` or Helm would fill in is not known.
-        self.namespace = (self.root / "metadata" / "namespace").text or "default"
+        self._named = (self.root / "metadata" / "namespace").text or None
+        self.namespace = self._named or "default"
 
     def __repr__(self) -> str:
         return f"<{self.called}>"
@@ -79,6 +83,14 @@ class Thing:
     def is_known(self) -> bool:
         """Whether rules look at it."""
         return self.group in _GROUPS and (self.kind in POD_AT or self.kind in OTHERS)
+
+    def may_share(self, other: Thing) -> bool:
+        """Whether two objects may be in one namespace.
+
+        An object that names none gets that of `kubectl apply -n` or of the Helm release, and charts
+        often name it in some of their objects only.
+        """
+        return self._named in {None, other._named} or other._named is None
 
     @property
     def annotations(self) -> dict[str, str]:
@@ -114,9 +126,23 @@ class Manifests:
         """The containers of the workloads that go on to run."""
         return [container for one in self.workloads for container in one.containers]
 
+    @cached_property
+    def _by_kind(self) -> dict[str, list[tuple[int, Thing]]]:
+        found = defaultdict[str, list[tuple[int, Thing]]](list)
+        for place, one in enumerate(self.things):
+            if one.is_known:
+                found[one.kind].append((place, one))
+        return dict(found)
+
     def of(self, *kinds: str) -> list[Thing]:
-        """Return the objects of some kinds."""
-        return [one for one in self.things if one.kind in kinds and one.is_known]
+        """Return the objects of some kinds, in the order in which they were read."""
+        found = [pair for kind in set(kinds) for pair in self._by_kind.get(kind, [])]
+        return [one for _, one in sorted(found, key=itemgetter(0))]
+
+    @cached_property
+    def selecting_services(self) -> Selectors:
+        """The Services, by the labels that they select."""
+        return Selectors(self.of("Service"))
 
     def thing(self, document: Document) -> Thing:
         """Return the object that a document is."""

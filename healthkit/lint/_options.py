@@ -40,6 +40,10 @@ class Options:
     dependency_words: tuple[str, ...] = DEPENDENCY_WORDS
     #: Whether the published schemas are asked too; they are a package of their own.
     schemas: bool = False
+    #: The ids of the rules that are asked; None: all of them.
+    only: frozenset[str] | None = None
+    #: The ids of those whose findings are left out.
+    ignore: frozenset[str] = frozenset()
 
 
 def version(what: str, text: str) -> Version:

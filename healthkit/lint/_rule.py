@@ -87,7 +87,7 @@ class Rule:
             namespace=thing.namespace,
             container=found.container,
             path=found.at.dotted,
-            file=thing.document.source.name,
+            file=thing.document.source.full_name or thing.document.source.name,
             line=found.line or position.line,
             column=1 if found.line else position.column,
             what=found.what,

@@ -7,20 +7,57 @@ nobody else can.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from healthkit.lint._manifests import Thing
     from healthkit.lint._workload import Container, Workload
     from healthkit.manifests._loose import Loose
+
+#: A label's key and its value.
+_Label = tuple[str, str]
+
+
+class _Entry(NamedTuple):
+    #: Its place among all.
+    place: int
+    thing: Thing
+    selector: Mapping[str, str]
+
+
+class Selectors:
+    """Objects that select pods by labels, found by those labels: each pod asks for its own only."""
+
+    def __init__(self, things: Iterable[Thing]) -> None:
+        #: By one label of each selector.
+        self._by_label: dict[_Label, list[_Entry]] = defaultdict(list)
+        for place, thing in enumerate(things):
+            selector = (thing.root / "spec" / "selector").table
+            if selector:  # one without selects nothing: its endpoints are made by somebody else
+                self._by_label[next(iter(selector.items()))].append(_Entry(place, thing, selector))
+
+    def of(self, workload: Workload) -> list[Thing]:
+        """Return those that select a workload's pods, in their order."""
+        labels = workload.labels.items()
+        asked = (one for label in labels for one in self._by_label.get(label, ()))
+        found = [
+            one
+            for one in asked
+            if one.selector.items() <= labels and one.thing.may_share(workload.thing)
+        ]
+        return [one.thing for one in sorted(found, key=attrgetter("place"))]
 
 
 def services_of(workload: Workload) -> list[Thing]:
     """Return the Services that select a workload's pods."""
     if workload.ends:
         return []
-    services = workload.manifests.of("Service")
-    return [one for one in services if _selects(one, workload)]
+    found = workload.manifests.selecting_services.of(workload)
+    return [one for one in found if (one.root / "spec" / "type").text != "ExternalName"]
 
 
 def service_ports(container: Container) -> list[Loose]:
@@ -28,14 +65,6 @@ def service_ports(container: Container) -> list[Loose]:
     services = services_of(container.workload)
     ports = [port for service in services for port in (service.root / "spec" / "ports").items]
     return [port for port in ports if container is _target(port, container.workload)]
-
-
-def _selects(service: Thing, workload: Workload) -> bool:
-    if (service.root / "spec" / "type").text == "ExternalName":
-        return False
-    selector = (service.root / "spec" / "selector").table
-    same = service.namespace == workload.namespace
-    return bool(selector) and same and selector.items() <= workload.labels.items()
 
 
 def target(port: Loose) -> int | str | None:
@@ -46,6 +75,8 @@ def target(port: Loose) -> int | str | None:
 
 def _target(port: Loose, workload: Workload) -> Container | None:
     wanted = target(port)
+    if wanted is None:
+        return None
     for container in workload.containers:
         if any(wanted in {(p / "name").text, (p / "containerPort").whole} for p in container.ports):
             return container

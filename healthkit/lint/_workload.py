@@ -98,7 +98,10 @@ class Probe:
 
     @property
     def path(self) -> str:
-        """The path that it asks for, without its query; "" if it asks none."""
+        """The path that it asks for, without its query; "" if it asks none.
+
+        The kubelet puts a slash before one that has none (pkg/probe/http/request.go, formatURL).
+        """
         return self.target.partition("?")[0].partition("#")[0]
 
     @property
@@ -106,13 +109,13 @@ class Probe:
         """What tells its request from another's; None if it makes no HTTP request."""
         if not self.http:
             return None
-        headers = tuple(
+        headers = sorted(
             ((one / "name").text.lower(), (one / "value").text)
             for one in (self.http / "httpHeaders").items
         )
         scheme, host = (self.http / "scheme").text or "HTTP", (self.http / "host").text
         port = self.container.port_number((self.http / "port").value)
-        return (scheme, host, port, self.target, headers)
+        return (scheme, host, port, self.target, *headers)
 
     @property
     def command(self) -> tuple[str, ...]:

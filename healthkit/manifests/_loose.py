@@ -7,7 +7,7 @@ the same for whoever needs an object that the API server would take.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from healthkit.manifests._nodes import Mapping, Scalar, Sequence, dotted
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from healthkit.manifests._document import Document
     from healthkit.manifests._nodes import Node, Path, Position
     from healthkit.manifests._scalars import Value
+
+#: Whole numbers of the API reach from minus this to this, exclusive: no field is wider than int64.
+_REACH: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Loose:
         if isinstance(self.node, Mapping):
             node = self.node.get(str(part))
         elif isinstance(self.node, Sequence) and isinstance(part, int):
-            node = self.node.items[part] if part < len(self.node.items) else None
+            node = self.node.items[part] if 0 <= part < len(self.node.items) else None
         return Loose(self.document, (*self.path, part), node)
 
     @property
@@ -64,11 +67,13 @@ class Loose:
 
     @property
     def whole(self) -> int | None:
-        """A whole number; 3.0 is one, as it is for Go. None if it is none."""
+        """A whole number of 64 bits; 3.0 is one, as it is for Go. None if it is none."""
         value = self.value
         if isinstance(value, float) and value.is_integer():
-            return int(value)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            return None
+        return value if -_REACH <= value < _REACH else None
 
     @property
     def flag(self) -> bool | None:
@@ -84,10 +89,14 @@ class Loose:
         return [Loose(self.document, (*self.path, i), node) for i, node in found]
 
     @property
+    def all_keys(self) -> list[str]:
+        """The keys of a mapping; none if it is no mapping."""
+        return list(self.node.entries) if isinstance(self.node, Mapping) else []
+
+    @property
     def keys(self) -> list[str]:
         """The keys of a mapping whose value is not null."""
-        names = self.node.entries if isinstance(self.node, Mapping) else ()
-        return [name for name in names if self / name]
+        return [name for name in self.all_keys if self / name]
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -22,9 +22,9 @@ from healthkit.manifests._nodes import dotted
 if TYPE_CHECKING:
     from healthkit.manifests._nodes import Path as FieldPath
 
-#: What kind of thing is wrong: the text itself; a key that stands twice; no object; a field that
-#: the API doesn't have; what the API server refuses.
-Kind = Literal["text", "duplicate", "object", "unknown", "refused"]
+#: What kind of thing is wrong: the text itself; a template that nobody rendered; a key that stands
+#: twice; no object; a field that the API doesn't have; what the API server refuses.
+Kind = Literal["text", "template", "duplicate", "object", "unknown", "refused"]
 
 #: In bytes. etcd takes objects of 1.5 MiB; a file of this size is a whole cluster, or a slip.
 LARGEST: Final = 10_000_000
@@ -72,6 +72,8 @@ class Source:
 
     name: str
     text: str
+    #: The name in full, as it was given; `name` is short, and in one line.
+    full_name: str = field(default="", compare=False)
 
     def error(self, reason: str, line: int | None = None, kind: Kind = "text") -> Refusal:
         """Make the error for what is wrong at a line, counted from 1; None is the whole text."""
@@ -91,7 +93,7 @@ class Source:
         if offset < 0:
             return None
         reason = "found {{, a template that is not rendered: render it first, as with helm template"
-        return self.error(reason, _line(self.text, offset))
+        return self.error(reason, _line(self.text, offset), "template")
 
 
 #: Is told of what is wrong, and may raise it.
@@ -131,7 +133,7 @@ def from_text(text: str | bytes, name: str) -> Source:
     if len(data) > LARGEST:
         raise empty.error(f"more than {LARGEST:,} bytes: split the file")
     try:
-        source = Source(empty.name, data.decode("utf-8-sig"))
+        source = Source(empty.name, data.decode("utf-8-sig"), name)
     except UnicodeDecodeError as exc:
         good = data[: exc.start].decode("utf-8-sig")
         raise empty.error("not UTF-8: save it as UTF-8", _line(good, len(good))) from exc
