@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import yaml
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from healthkit import lint, manifests, render, timing
 from healthkit.errors import ConfigError
 from healthkit.lint import Options
-from healthkit.manifests import Exec, Sleep
 from healthkit.render import PARTS, Wanted, manifest, of_app, plan
 from healthkit.render._wanted import with_given
 from tests.render.documents import APP, container, objects, path, times, workload
@@ -146,41 +145,6 @@ def test_its_annotations_say_what_was_asked_for(name: str) -> None:
     assert float(annotations["healthkit/longest-request"].removesuffix("s")) == (
         wanted.longest_request
     )
-
-
-def test_what_the_pod_says_before_sigterm() -> None:
-    """A command with a directory in memory, the kubelet's sleep, or nothing."""
-    drains, sleeps, ends = (container(Wanted(pre_stop=one)) for one in ("exec", "sleep", "none"))
-    assert drains.pre_stop == Exec(("healthkit", "drain"))
-    assert sleeps.pre_stop == Sleep(5)
-    assert ends.pre_stop is None
-    assert [one.env["HEALTHKIT_DRAIN_DELAY"] for one in (drains, sleeps, ends)] == ["5", "1", "5"]
-    assert drains.env["HEALTHKIT_STATE_DIR"] == "/run/healthkit"
-    assert "HEALTHKIT_STATE_DIR" not in {*sleeps.env, *ends.env}
-
-
-def test_several_workers_have_a_directory_and_a_number() -> None:
-    """Whatever begins the drain."""
-    one = container(Wanted(pre_stop="none", workers=4, state_dir="/run/a b"))
-    assert one.env["HEALTHKIT_STATE_DIR"] == "/run/a b"
-    assert one.env["HEALTHKIT_WORKERS"] == one.env["WEB_CONCURRENCY"] == "4"
-    assert "WEB_CONCURRENCY" not in container(Wanted()).env
-
-
-def test_the_pod_may_do_no_more_than_it_must() -> None:
-    """The restricted standard, a read-only root, and two places to write to."""
-    pod: dict[str, Any] = objects(manifest(Wanted()))["Deployment"]["spec"]["template"]["spec"]
-    (one,) = pod["containers"]
-    assert pod["automountServiceAccountToken"] is False
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert one["securityContext"]["readOnlyRootFilesystem"] is True
-    assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    volumes = {each["name"]: each["emptyDir"] for each in pod["volumes"]}
-    mounts = {each["mountPath"]: volumes[each["name"]] for each in one["volumeMounts"]}
-    assert mounts == {
-        "/run/healthkit": {"medium": "Memory", "sizeLimit": "16Mi"},
-        "/tmp": {},  # noqa: S108  # no file of ours
-    }
 
 
 def test_one_replica_has_no_budget() -> None:

@@ -145,25 +145,3 @@ def test_a_server_that_waits_longer_is_named(
 
     monkeypatch.setattr(_wanted, "server", started)
     assert text in comments(Wanted())
-
-
-@pytest.mark.parametrize(
-    ("words", "server", "noted"),
-    [
-        ("uvicorn main:app", "uvicorn", True),
-        ("uvicorn main:app --host 0.0.0.0", "uvicorn", False),
-        ("hypercorn main:app --bind=[::]:8000", "hypercorn", False),
-        ("serve", "", False),
-    ],
-)
-def test_a_server_that_hears_itself_only_is_told(
-    words: str, server: str, noted: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If it is known as one that does so by default."""
-
-    def started(_words: object, _env: object) -> Server:
-        return Server(name=server)
-
-    monkeypatch.setattr(_wanted, "server", started)
-    text = comments(Wanted(command=tuple(words.split())))
-    assert ("must listen on 0.0.0.0" in text) is noted
