@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from typing import Final
 
-from healthkit.lint import _api, _budgets, _handlers
+from healthkit.lint import (
+    _access,
+    _agreement,
+    _agreement_times,
+    _api,
+    _budgets,
+    _exposure,
+    _gates,
+    _handlers,
+    _rollouts,
+)
 from healthkit.lint._rule import Rule
 
-_MODULES: Final = (_api, _handlers, _budgets)
+_MODULES: Final = (
+    _api,
+    _handlers,
+    _budgets,
+    _rollouts,
+    _access,
+    _gates,
+    _exposure,
+    _agreement,
+    _agreement_times,
+)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(
