@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit import timing
 from healthkit.lint._finding import Severity
-from healthkit.lint._sleeping import drains, slept
 from healthkit.lint._rule import About, Found, container_rule
+from healthkit.lint._sleeping import drains, slept
 from healthkit.timing import Timing
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def exposed(manifests: Manifests) -> Iterator[Found]:
             paths = _exposed(container, route, found)
             if paths and id(route.at.document.root) not in told:
                 told.add(id(route.at.document.root))
-                what = f"{route.host or 'every host'} leads to {', '.join(paths)} of a container"
+                what = f"{route.host or 'every host'} leads to what is probed: {', '.join(paths)}"
                 yield Found(at=route.at, what=what, container=container.name)
 
 

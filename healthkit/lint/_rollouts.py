@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, thing_rule, workload_rule
-from healthkit.lint._scales import MANY, SCALED, scale_of
-from healthkit.lint._selecting import is_empty, selected
+from healthkit.lint._scales import MANY, OPEN, SCALED, scale_of
+from healthkit.lint._selecting import is_empty, may_select_more, selected
 from healthkit.lint._services import services_of
 from healthkit.manifests._amounts import Amount, amount, rolling
 
@@ -62,7 +62,10 @@ def _scales(budget: Thing) -> list[Scale]:
     selector = budget.root / "spec" / "selector"
     old = (budget.root / "apiVersion").text.endswith("beta1")
     workloads = [] if old and is_empty(selector) else selected(budget, selector)
-    return [scale_of(one) for one in workloads] if {one.kind for one in workloads} & SCALED else []
+    if not {one.kind for one in workloads} & SCALED:
+        return []
+    unsure = [OPEN] if may_select_more(budget, selector) else []
+    return [scale_of(one) for one in workloads] + unsure
 
 
 def _kept(at: Loose, found: Amount, scales: list[Scale]) -> Iterator[Found]:
@@ -135,10 +138,11 @@ def all_at_once(workload: Workload) -> Iterator[Found]:
         return
     unavailable = rolling(down, up, replicas).max_unavailable
     if unavailable >= replicas:
+        numbers = {"replicas": replicas, "unavailable": unavailable}
         yield Found(
             at=update / "maxUnavailable",
             what=_taken(update, replicas),
-            numbers={"replicas": replicas, "unavailable": unavailable},
+            numbers=numbers if replicas < MANY else {},
         )
 
 

@@ -33,25 +33,21 @@ class Scale:
     #: later.
     assumed: bool = False
 
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing is known."""
-        return self.least == self.most == MANY
 
-
-_OPEN: Final = Scale(MANY, MANY)
+#: Nothing is known.
+OPEN: Final = Scale(MANY, MANY)
 
 
 def scale_of(workload: Workload) -> Scale:
     """Return a workload's number of pods."""
     if workload.kind not in SCALED:
-        return _OPEN
+        return OPEN
     said = (workload.thing.root / "spec" / "replicas").whole
     scalers = [one for one in workload.manifests.things if _scales(one, workload)]
     if said == 0:
         return Scale(0, 0)  # an autoscaler leaves it at that
     if any(one.kind != "HorizontalPodAutoscaler" or not one.is_known for one in scalers):
-        return _OPEN
+        return OPEN
     if scalers:
         return _range(scalers)
     return Scale(1, 1, assumed=True) if said is None else Scale(said, said)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from healthkit.lint._workload import POD_AT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,6 +37,30 @@ def selected(thing: Thing, selector: Loose) -> list[Workload]:
     """Return the workloads in a thing's namespace whose pods a selector selects."""
     near = [one for one in thing.manifests.workloads if one.namespace == thing.namespace]
     return [one for one in near if selects(selector, one.labels)]
+
+
+def may_select_more(thing: Thing, selector: Loose) -> bool:
+    """Whether a selector may select pods that `selected` doesn't count.
+
+    Those of a custom resource with a template of pods; and those of a workload in a namespace that
+    may be the same, if one of the two doesn't say its own: what installs them fills that in.
+    """
+    here = _stated(thing)
+    for one in thing.manifests.things:
+        template = one.root
+        for part in POD_AT.get(one.kind, ("spec", "template")):
+            template = template / part
+        counted = one.is_known and (one.kind not in POD_AT or one.namespace == thing.namespace)
+        near = one.namespace == thing.namespace or "" in {here, _stated(one)}
+        labels = (template / "metadata" / "labels").table
+        if template and near and not counted and selects(selector, labels):
+            return True
+    return False
+
+
+def _stated(thing: Thing) -> str:
+    """Return the namespace that an object says; "" if it says none."""
+    return (thing.root / "metadata" / "namespace").text
 
 
 def _fulfilled(one: Loose, labels: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ getExpectedPodCount); a rollout rounds its surge up and what may be unavailable 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -44,7 +45,9 @@ def amount(found: Value) -> Amount | None:
     """Return a number from 0, or a percentage; None for all else."""
     if isinstance(found, str):
         return percentage(found) if _names.percent(found) is None else None
-    if isinstance(found, bool) or found is None or found < 0 or found != int(found):
+    if isinstance(found, bool) or found is None or not math.isfinite(found):
+        return None
+    if found < 0 or found != int(found):
         return None
     return Amount(int(found), percent=False)
 
