@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from healthkit._warmup import Work
     from healthkit.manifests._app import Endpoint
 
-_EXPECTED: Final = "a Health, or an app with healthkit's middleware: name the Health, main:health"
+_EXPECTED: Final = (
+    "a Health, or an app with healthkit's middleware: name the Health, as in main:health"
+)
 
 #: More apps than that are not within one another.
 _DEEPEST: Final = 32
@@ -120,7 +122,7 @@ def _within(found: object) -> Iterator[object]:
             return
         app = waiting.pop(0)
         yield app
-        inner = [_attribute(app, name) for name in ("app", "wsgi_app")]
+        inner = [_attribute(app, name) for name in ("app", "asgi_app", "wsgi_app")]
         waiting += [one for one in inner if callable(one)]
 
 

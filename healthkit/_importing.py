@@ -45,9 +45,7 @@ def imported(option: str, name: str, environ: Mapping[str, str], *, expected: st
         raise ConfigError(f"{option}={shown(name)}: expected MODULE:APP, as in main:app")
     os.environ.update([_IN_CLUSTER], **environ)
     sys.path.insert(0, str(Path.cwd()))
-    found = _module(option, name, module)
-    for part in path.split("."):
-        found = getattr(found, part, None)
+    found = _attribute(option, name, _module(option, name, module), path)
     if found is None:
         raise not_expected(option, name, found, expected)
     return found
@@ -69,6 +67,17 @@ def _module(option: str, name: str, module: str) -> object:
             f"{option}={shown(name)}: importing {module} raised {said(exc)}; "
             "expected it to be imported as in its container"
         ) from exc
+
+
+def _attribute(option: str, name: str, found: object, path: str) -> object:
+    """Return what is called so; None if nothing is. A property may raise what it likes."""
+    try:
+        for part in path.split("."):
+            found = getattr(found, part, None)
+    except (Exception, SystemExit) as exc:
+        line = f"{option}={shown(name)}: looking for {path} raised {said(exc)}; expected it to be"
+        raise ConfigError(f"{line} found as in its container") from exc
+    return found
 
 
 def said(error: BaseException) -> str:

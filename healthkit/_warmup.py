@@ -41,13 +41,16 @@ def caps() -> Iterator[float]:
 
 
 def backoff(rng: random.Random) -> Iterator[float]:
-    """Yield the seconds to wait before each further attempt, for ever.
+    """Return the seconds to wait before each further attempt, for ever.
 
     The cap doubles from 1 s to 60 s; the wait is a random part of it between a half and the whole,
     so that a fleet which failed together does not come back together.
     """
-    for cap in caps():
-        yield rng.uniform(cap / 2, cap)
+
+    def jittered(cap: float) -> float:
+        return rng.uniform(cap / 2, cap)
+
+    return map(jittered, caps())
 
 
 class Progress:

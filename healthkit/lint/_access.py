@@ -30,7 +30,7 @@ _LITTLE: Final = 200
 #: How many thousandths a unit of a quantity is (apimachinery pkg/api/resource/quantity.go).
 _UNITS: Final = {"": 1_000.0, "m": 1.0, "u": 1e-3, "n": 1e-6}
 
-_QUANTITY: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([mun]?)")
+_QUANTITY: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([mun]?)", re.ASCII)
 
 #: A word by itself that only a Python program has.
 _PYTHON: Final = re.compile(r"(?<![a-z0-9])(python[0-9.]*|pypy[0-9.]*|gunicorn|uvicorn)(?![a-z])")

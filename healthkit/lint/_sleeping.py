@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from healthkit.manifests._loose import Loose
 
 #: A shell's line that does nothing but sleep.
-_SLEEP: Final = re.compile(r"\s*(?:exec\s+)?(?:/\S*/)?sleep\s+(\d{1,6}(?:\.\d{1,6})?)(s?)\s*;?\s*")
+_SLEEP: Final = re.compile(
+    r"\s*(?:exec\s+)?(?:/\S*/)?sleep\s+(\d{1,6}(?:\.\d{1,6})?)s?\s*;?\s*", re.ASCII
+)
 
 _SHELLS: Final = frozenset({"sh", "bash", "ash", "dash"})
 

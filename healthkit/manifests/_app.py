@@ -47,12 +47,14 @@ class AppSettings:
 
         Below the readiness path is one component of it.
         """
-        exact = [name for name, own in self.paths.items() if own == path]
+        exact: list[Endpoint] = [name for name, own in self.paths.items() if own == path]
         ready = self.paths.get("ready")
         if ready is not None and path.startswith(f"{ready}/"):
-            exact.append("ready")
-        behind = [name for name, own in self.paths.items() if path.endswith(own)]
-        return next(iter([*exact, *sorted(behind, key=lambda name: -len(self.paths[name]))]), None)
+            return "ready"
+        behind: list[tuple[int, Endpoint]] = [
+            (len(own), name) for name, own in self.paths.items() if path.endswith(own)
+        ]
+        return exact[0] if exact else max(behind)[1] if behind else None
 
     @property
     def ready_after(self) -> float | None:

@@ -10,7 +10,10 @@ from healthkit.lint._reading import Read, take
 from healthkit.manifests._source import from_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from healthkit.lint._options import Options
+    from healthkit.lint._servers import Server
     from healthkit.lint._workload import Container
     from healthkit.manifests._loose import Loose
 
@@ -47,3 +50,12 @@ def told(text: str, rule: str, options: Options | None = None) -> list[str]:
     """Return what a rule says of a text."""
     report = lint.check_text(text, options=options)
     return [one.what for one in report.findings if one.rule == rule]
+
+
+def always(server: Server) -> Callable[..., Server]:
+    """Return what finds this server in every command."""
+
+    def found(*_: object) -> Server:
+        return server
+
+    return found
