@@ -211,7 +211,7 @@ def not_ready_addresses(thing: Thing) -> Iterator[Found]:
     field = spec / "publishNotReadyAddresses"
     if thing.kind != "Service" or not thing.is_known or field.flag is not True:
         return
-    if (spec / "clusterIP").text == "None":
+    if "None" in {(spec / "clusterIP").text, *(spec / "clusterIPs").texts}:
         return
     led = [one.full_name for one in thing.manifests.workloads if thing in services_of(one)]
     if led:

@@ -61,6 +61,16 @@ def test_a_drain_fits_if_it_is_over_before_sigkill(
         assert (told(text, "HK704", app) == []) is fits
 
 
+def test_a_drain_may_take_all_of_the_grace_period() -> None:
+    """With the 5 s of the exit in it."""
+    app = options(drain_delay=10.0, drain_timeout=20.0, grace_period=35.0)
+    text = pod(HOOKED % (35, "exec: {command: [healthkit, drain]}"))
+    assert told(text, "HK704", app) == []
+    app = options(drain_delay=10.0, drain_timeout=20.5, grace_period=35.0)
+    line = "main:health may take 35.5 s to end, and the grace period is 35 s"
+    assert told(text, "HK704", app) == [line]
+
+
 @given(st.integers(1, 200), st.integers(1, 20), st.integers(1, 30))
 def test_a_warm_up_fits_if_no_probe_before_its_end_is_the_last(
     warm_up: int, period: int, failures: int

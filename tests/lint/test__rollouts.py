@@ -109,3 +109,14 @@ def test_a_deployment_that_may_be_scaled_to_nothing_is_not_computed() -> None:
     text = budget("maxUnavailable: 1").replace("replicas: 2", strategy)
     assert told(text, "HK405")
     assert told(text + scaler, "HK405") == []
+
+
+@pytest.mark.parametrize(("namespace", "is_told"), [("", False), ("here", False), ("there", True)])
+def test_pods_that_may_be_there_make_an_error_a_guess(namespace: str, is_told: bool) -> None:
+    """Those of a custom resource, unless its namespace is another."""
+    text = budget("minAvailable: 2").replace("{name: shop}", "{name: shop, namespace: here}")
+    rollout = (
+        f"---\napiVersion: argoproj.io/v1\nkind: Rollout\nmetadata: {{namespace: '{namespace}'}}\n"
+        "spec: {template: {metadata: {labels: {app: shop}}}}\n"
+    )
+    assert bool(told(text + rollout, "HK402")) is is_told

@@ -42,7 +42,7 @@ def test_the_exact_path_wins_and_then_the_longest() -> None:
     """Of one host."""
     root, longer, exact = route("/"), route("/api"), route("/api", exact=True)
     other = route("/api/x", host="till")
-    found = [exact, root, longer, other]
+    found = [longer, root, exact, other]
     assert way(found, "shop", "/api") is exact
     assert way(found, "shop", "/api/x") is longer
     assert way(found, "shop", "/x") is root
