@@ -1,24 +1,134 @@
-"""What an app with healthkit inside says of itself, read from the app: for `lint` and `render`."""
+"""What an app with healthkit inside says of itself, read from the app: for `lint` and `render`.
+
+The app is imported and asked; none of it is run, and no life begins. What comes out are plain
+values, and nothing of the engine goes with them.
+
+The surprising fact: a warm-up has no longest time. It is tried until it succeeds, and its deadline
+or timeout is what somebody expects of it, no bound.
+"""
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
-from healthkit.errors import ConfigError
+from healthkit import _importing
+from healthkit._health import Health
+from healthkit.manifests._app import AppSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from healthkit.manifests._app import AppSettings
+    from healthkit._warmup import Work
+    from healthkit.manifests._app import Endpoint
+
+_EXPECTED: Final = (
+    "a Health, or an app with healthkit's middleware: name the Health, as in main:health"
+)
+
+#: More apps than that are not within one another.
+_DEEPEST: Final = 32
 
 
 def read(
-    name: str, environ: Mapping[str, str] = MappingProxyType({}), *, option: str = "--app"
+    name: str,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    *,
+    option: str = "--app",
 ) -> AppSettings:
     """Return what an app says of itself in its container.
 
+    Changes ``os.environ`` and ``sys.path`` of this process; see `_importing`.
+
+    Args:
+        name: ``main:health``, or an app: one that healthkit's middleware is around, ASGI or WSGI
+            (``app.wsgi_app`` too), or one of Starlette's with the middleware added to it.
+        environ: the container's variables; ``HEALTHKIT_*`` among them win over the code.
+        option: what was given the name, for the message.
+
     Raises:
-        ConfigError: always: apps can't be asked yet.
+        ConfigError: there is no such module or app, the import raises, or there is no `Health` in
+            what was found.
     """
-    raise ConfigError(f"{option}={name!r}: apps can't be asked yet, with {len(environ)} variables")
+    found = _importing.imported(option, name, environ, expected=_EXPECTED)
+    health = _health_of(found)
+    if health is None:
+        raise _importing.not_expected(option, name, found, _EXPECTED)
+    return _described(name, health)
+
+
+def _described(name: str, health: Health) -> AppSettings:
+    settings, registered = health.settings, health.registered
+    paths: dict[Endpoint, str] = {probe.value: path for path, probe in settings.paths.items()}
+    return AppSettings(
+        name=name,
+        paths=paths,
+        drain_delay=settings.drain_delay,
+        drain_timeout=settings.drain_timeout,
+        grace_period=settings.grace_period,
+        startup=_startup(registered.startups),
+        warm_up=_warm_up(registered.warmups),
+        state_dir=settings.state_dir,
+        workers=settings.workers,
+        metrics_path=settings.metrics_path,
+        prestop_path=settings.prestop_path,
+    )
+
+
+def _startup(works: list[Work]) -> float | None:
+    """Return the longest start-up work: all of it runs at once (`_duties`, start)."""
+    longest = [work.longest for work in works]
+    known = [one for one in longest if one is not None]
+    return max(known) if known and len(known) == len(longest) else None
+
+
+def _warm_up(works: list[Work]) -> float | None:
+    """Return the longest deadline, else timeout, of what readiness waits for."""
+    expected = [work.deadline or work.timeout for work in works if work.required]
+    return max((one for one in expected if one is not None), default=None)
+
+
+# -- the Health of an app --------------------------------------------------------------------------
+
+
+def _health_of(found: object) -> Health | None:
+    """Return the Health of an app: its own, or that of an app within it."""
+    for app in _within(found):
+        healths = [one for one in (app, *_attributes(app)) if isinstance(one, Health)]
+        if healths:
+            return healths[0]
+    return None
+
+
+def _attributes(app: object) -> Iterator[object]:
+    """Yield what may be a Health: the middleware's, or that of a middleware that is added.
+
+    Starlette 1.0 applications.py: `user_middleware` holds what `add_middleware` was given, and the
+    apps are put around each other at the first request.
+    """
+    yield _attribute(app, "health")
+    added = _attribute(app, "user_middleware")
+    for one in cast("list[object]", added) if isinstance(added, list) else []:
+        given = _attribute(one, "kwargs")
+        if isinstance(given, dict):
+            yield cast("dict[object, object]", given).get("health")
+
+
+def _within(found: object) -> Iterator[object]:
+    """Yield an app, and those within it, by the names that frameworks have for that."""
+    waiting = [found]
+    for _ in range(_DEEPEST):
+        if not waiting:
+            return
+        app = waiting.pop(0)
+        yield app
+        inner = [_attribute(app, name) for name in ("app", "asgi_app", "wsgi_app")]
+        waiting += [one for one in inner if callable(one)]
+
+
+def _attribute(found: object, name: str) -> object:
+    """Return an attribute; None if there is none, or if it says no in its own way."""
+    try:
+        return getattr(found, name, None)
+    except Exception:  # noqa: BLE001  # a property of somebody's app may raise anything
+        return None

@@ -268,6 +268,16 @@ class Health(Registrar):
     # -- for the doors ----------------------------------------------------------------------------
 
     @property
+    def settings(self) -> Settings:
+        """The settings that a life would have that began here and now."""
+        return _settings.placed(self._settings, os.environ)
+
+    @property
+    def registered(self) -> Registry:
+        """What is registered so far for every life, as a copy."""
+        return self._registry.copy()
+
+    @property
     def paths(self) -> Mapping[str, Probe]:
         """Which path asks which probe."""
         return self._settings.paths

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit import _arguments, _simulate_options
 from healthkit._arguments import USAGE
-from healthkit._simulate_app import said
+from healthkit._importing import said
 from healthkit._simulate_play import play
 from healthkit._validate import shown
 from healthkit.errors import ConfigError, HealthkitError

@@ -1,23 +1,15 @@
-"""The app that `healthkit simulate` plays: one that is described, or one that is imported.
-
-What an app does while it is imported is its own: it may raise anything, and look at anything. It
-finds the environment that its container would have, as far as the manifest says it in plain words.
-"""
+"""The app that `healthkit simulate` plays: one that is described, or one that is imported."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from healthkit._validate import one_line, shown
+from healthkit import _importing
+from healthkit._validate import shown
 from healthkit.errors import ConfigError
 from healthkit.manifests import HttpGet
 from healthkit.testing._described import Described, Life, Reply, Says
-from healthkit.testing._kubelet import IN_CLUSTER
 
 if TYPE_CHECKING:
     from healthkit._simulate_options import Options
@@ -74,41 +66,11 @@ def path_of(container: Container, probe: str, option: str) -> str:
 def imported(name: str, container: Container) -> Asgi3:
     """Import an app as its container would: from here, with its environment.
 
-    Changes ``os.environ`` and ``sys.path`` of this process.
-
     Raises:
         ConfigError: there is no such module or app, or the import raises.
     """
-    module, colon, path = name.partition(":")
-    if not (module and colon and path):
-        raise ConfigError(f"--app={shown(name)}: expected MODULE:APP, as in main:app")
-    os.environ.update([IN_CLUSTER], **container.env)
-    sys.path.insert(0, str(Path.cwd()))
-    found = _module(name, module)
-    for part in path.split("."):
-        found = getattr(found, part, None)
+    expected = "an ASGI application"
+    found = _importing.imported("--app", name, container.env, expected=expected)
     if not callable(found):
-        raise ConfigError(
-            f"--app={shown(name)}: found {shown(found)} as {path} in {module}, "
-            "expected an ASGI application"
-        )
+        raise _importing.not_expected("--app", name, found, expected)
     return cast("Asgi3", found)  # that it is one shows when it is called
-
-
-def _module(name: str, module: str) -> object:
-    try:
-        return importlib.import_module(module)
-    except (Exception, SystemExit) as exc:
-        raise ConfigError(
-            f"--app={shown(name)}: importing {module} raised {said(exc)}; "
-            "expected it to be imported as in its container"
-        ) from exc
-
-
-def said(error: BaseException) -> str:
-    """Return an exception in one line: ``ValueError: no such table``."""
-    try:
-        text = one_line(str(error))
-    except Exception:  # noqa: BLE001  # an exception's own text may raise anything
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -12,7 +12,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from healthkit import manifests
-from healthkit._simulate_app import arrange_faults, described, imported, said
+from healthkit._importing import said
+from healthkit._simulate_app import arrange_faults, described, imported
 from healthkit._simulate_progress import Progress
 from healthkit.errors import HealthkitError
 from healthkit.testing import _running

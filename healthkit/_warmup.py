@@ -7,6 +7,7 @@ failure is final; a warm-up is tried until it succeeds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -31,16 +32,25 @@ LARGEST_COUNT: Final = 10**15
 LOGGED_STEP: Final = 10
 
 
+def caps() -> Iterator[float]:
+    """Yield the longest wait before each further attempt: 1 s, doubled up to 60 s, for ever."""
+    cap = FIRST_RETRY
+    while True:
+        yield cap
+        cap = min(cap * 2, LONGEST_RETRY)
+
+
 def backoff(rng: random.Random) -> Iterator[float]:
-    """Yield the seconds to wait before each further attempt, for ever.
+    """Return the seconds to wait before each further attempt, for ever.
 
     The cap doubles from 1 s to 60 s; the wait is a random part of it between a half and the whole,
     so that a fleet which failed together does not come back together.
     """
-    cap = FIRST_RETRY
-    while True:
-        yield rng.uniform(cap / 2, cap)
-        cap = min(cap * 2, LONGEST_RETRY)
+
+    def jittered(cap: float) -> float:
+        return rng.uniform(cap / 2, cap)
+
+    return map(jittered, caps())
 
 
 class Progress:
@@ -101,6 +111,16 @@ class Work:
     #: None is: until it succeeds.
     attempts: int | None
     required: bool
+
+    @property
+    def longest(self) -> float | None:
+        """What all attempts take, with the longest waits in between; None if it has no limit.
+
+        An attempt that does not end when its timeout has come takes longer: the next one waits.
+        """
+        if self.timeout is None or self.attempts is None:
+            return None
+        return self.attempts * self.timeout + sum(islice(caps(), self.attempts - 1))
 
 
 class WorkRun:

@@ -77,6 +77,11 @@ class HealthMiddleware:
     def __repr__(self) -> str:
         return f"<HealthMiddleware {self._health!r}>"
 
+    @property
+    def health(self) -> Health:
+        """What the endpoints speak for."""
+        return self._health
+
     async def __call__(  # noqa: C901, PLR0912  # each call more would cost every request
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:

@@ -114,6 +114,11 @@ class HealthMiddleware:
     def __repr__(self) -> str:
         return f"<HealthMiddleware {self._health!r}>"
 
+    @property
+    def health(self) -> Health:
+        """What the endpoints speak for."""
+        return self._health
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a probe; pass everything else on to the app, and count it until it is closed."""
         answer = self._answer(environ)

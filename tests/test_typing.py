@@ -28,6 +28,8 @@ FOR_THE_DOORS = {
     "metrics_path",
     "paths",
     "prestop_desks",
+    "registered",
+    "settings",
 }
 
 

@@ -5,18 +5,39 @@ from __future__ import annotations
 from typing import Final
 
 from healthkit.lint import (
+    _access,
+    _agreement,
+    _agreement_times,
     _api,
     _budgets,
     _execs,
+    _exposure,
+    _gates,
     _handlers,
     _interceptors,
     _ports,
     _requests,
+    _rollouts,
     _schemas,
 )
 from healthkit.lint._rule import Rule
 
-_MODULES: Final = (_api, _schemas, _requests, _handlers, _ports, _execs, _interceptors, _budgets)
+_MODULES: Final = (
+    _api,
+    _schemas,
+    _requests,
+    _handlers,
+    _ports,
+    _execs,
+    _interceptors,
+    _budgets,
+    _rollouts,
+    _access,
+    _gates,
+    _exposure,
+    _agreement,
+    _agreement_times,
+)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(

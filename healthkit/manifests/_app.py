@@ -41,3 +41,26 @@ class AppSettings:
     workers: int | None = None
     metrics_path: str | None = None
     prestop_path: str | None = None
+
+    def endpoint(self, path: str) -> Endpoint | None:
+        """Return which endpoint a path asks, behind a root path too; None if it asks none.
+
+        Below the readiness path is one component of it.
+        """
+        exact: list[Endpoint] = [name for name, own in self.paths.items() if own == path]
+        ready = self.paths.get("ready")
+        if ready is not None and path.startswith(f"{ready}/"):
+            return "ready"
+        behind: list[tuple[int, Endpoint]] = [
+            (len(own), name) for name, own in self.paths.items() if path.endswith(own)
+        ]
+        return exact[0] if exact else max(behind)[1] if behind else None
+
+    @property
+    def ready_after(self) -> float | None:
+        """Seconds until ``/readyz`` can be 200: start-up work and warm-ups begin together.
+
+        None: nobody has said.
+        """
+        known = [one for one in (self.startup, self.warm_up) if one is not None]
+        return max(known, default=None)

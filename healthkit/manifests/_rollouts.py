@@ -10,32 +10,15 @@ rounded up to 1 and what may be unavailable down to 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from healthkit.manifests import _names
+from healthkit.manifests._amounts import Amount, percentage, rolling
 from healthkit.manifests._probes import not_negative
 from healthkit.manifests._spec import RollingUpdate
 
 if TYPE_CHECKING:
     from healthkit.manifests._fields import Fields
-
-#: More digits than any percentage of sense has, and fewer than Python refuses to read.
-_DIGITS: Final = 18
-
-
-@dataclass(frozen=True, slots=True)
-class _Amount:
-    """A number of pods, or a percentage of them."""
-
-    value: int
-    percent: bool
-
-    def of(self, replicas: int, *, round_up: bool) -> int:
-        """Return the number of pods (intstr.GetScaledValueFromIntOrPercent)."""
-        if not self.percent:
-            return self.value
-        return -(-self.value * replicas // 100) if round_up else self.value * replicas // 100
 
 
 def deployment(spec: Fields, replicas: int) -> RollingUpdate | None:
@@ -59,10 +42,7 @@ def _resolved(update: Fields, replicas: int) -> RollingUpdate:
         found = update.port("maxUnavailable", "25%")
         raise (update / "maxUnavailable").invalid(found, "may not be 0 when `maxSurge` is 0")
     _at_most_all(update, "maxUnavailable", down)
-    surge, unavailable = up.of(replicas, round_up=True), down.of(replicas, round_up=False)
-    if not surge and not unavailable:
-        unavailable = 1  # so that a rollout can go on at all
-    return RollingUpdate(surge, min(unavailable, replicas))
+    return rolling(down, up, replicas)
 
 
 def daemon_set(spec: Fields) -> RollingUpdate | None:
@@ -112,19 +92,19 @@ def stateful_set(spec: Fields, replicas: int) -> RollingUpdate | None:
     return RollingUpdate(0, max(down.of(replicas, round_up=False), 1))
 
 
-def _amount(update: Fields, name: str, default: int | str) -> _Amount:
+def _amount(update: Fields, name: str, default: int | str) -> Amount:
     """Return a number or a percentage (ValidatePositiveIntOrPercent)."""
     found = update.port(name, default)
     if isinstance(found, int):
         not_negative(update, name)
-        return _Amount(found, percent=False)
+        return Amount(found, percent=False)
     problem = _names.percent(found)
     if problem is not None:
         raise (update / name).invalid(found, problem)
-    return _Amount(int(found[:-1][:_DIGITS]), percent=True)
+    return percentage(found)
 
 
-def _at_most_all(update: Fields, name: str, amount: _Amount) -> None:
+def _at_most_all(update: Fields, name: str, amount: Amount) -> None:
     """Refuse more than all of them (IsNotMoreThan100Percent)."""
     if amount.percent and amount.value > 100:  # noqa: PLR2004  # percent
         raise (update / name).invalid(update.port(name), "must not be greater than 100%")
