@@ -152,6 +152,15 @@ def guaranteed_boot(times: Times, takes: float = 0.0) -> float:
     return first_probe(times).earliest + _failing(times, takes)
 
 
+def documented_boot(times: Times) -> int:
+    """Return what the Kubernetes documentation says a start may take: ``delay + F * P``.
+
+    It is no bound: `guaranteed_boot` is, and a period less if the first probe comes at once
+    (kubernetes.io, "Configure Liveness, Readiness and Startup Probes").
+    """
+    return times.initial_delay + times.failure_threshold * times.period
+
+
 def latest_kill(times: Times, takes: float | None = None) -> float:
     """Return when a container that never starts is killed, at the latest, after its start.
 
@@ -261,14 +270,16 @@ def grace_needed(drain_delay: float, in_flight: float, reserve: float = EXIT_RES
 
 
 def progress_needed(
-    latest_start: float, readiness: Times, min_ready: int = 0, pull: float = 0.0
+    latest_start: float, readiness: Times | None, min_ready: int = 0, pull: float = 0.0
 ) -> float:
     """Return what a Deployment's progressDeadlineSeconds must be more than.
 
     Each pod that gets available makes it begin anew (pkg/controller/deployment/progress.go), so it
-    is what one pod needs: its image, its start, a readiness period, and minReadySeconds.
+    is what one pod needs: its image, its start, a readiness period, and minReadySeconds. Without a
+    readiness probe a container that has started is ready.
     """
-    return pull + latest_start + readiness.period + SLICE_LAG + min_ready
+    period = 0 if readiness is None else readiness.period
+    return pull + latest_start + period + SLICE_LAG + min_ready
 
 
 # -- the other way round ---------------------------------------------------------------------------
