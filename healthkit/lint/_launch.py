@@ -114,15 +114,13 @@ def _inner(found: Launch) -> Launch | None:
         return replace(found, words=rest, env=env)
     if head in SHELLS or head == "busybox":
         return _in_shell(found, script(found.words))
-    if head == "healthkit" and rest[:1] == ("run",):
-        return _in_run(found, rest[1:])
-    if head == "fastapi" and rest[:1] == ("run",):
-        return replace(found, words=("uvicorn", *rest[1:]))
+    if rest[:1] == ("run",) and head in {"healthkit", "fastapi"}:
+        fastapi = replace(found, words=("uvicorn", *rest[1:]))
+        return fastapi if head == "fastapi" else _in_run(found, rest[1:])
     if _PYTHON.fullmatch(head):
         return _module(found, rest)
-    if head in _PREFIXES or head.endswith(".sh") or "entrypoint" in head:
-        return _behind(found, rest)
-    return None
+    is_prefix = head in _PREFIXES or head.endswith(".sh") or "entrypoint" in head
+    return _behind(found, rest) if is_prefix else None
 
 
 def _behind(found: Launch, rest: tuple[str, ...]) -> Launch | None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from healthkit.lint import _api, _budgets, _handlers
+from healthkit.lint import (
+    _api,
+    _boots,
+    _budgets,
+    _handlers,
+    _limits,
+    _prestops,
+    _processes,
+    _shutdown,
+)
 from healthkit.lint._rule import Rule
 
-_MODULES: Final = (_api, _handlers, _budgets)
+_MODULES: Final = (_api, _handlers, _budgets, _boots, _shutdown, _limits, _prestops, _processes)
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     sorted(
