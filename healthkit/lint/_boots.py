@@ -14,6 +14,7 @@ from healthkit.lint._workload import BOOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from healthkit.lint._finding import Number
     from healthkit.lint._workload import Container, Probe, Workload
     from healthkit.manifests._loose import Loose
 
@@ -90,7 +91,7 @@ def _too_short(probe: Probe, declared: float, said_by: str) -> Iterator[Found]:
     if probe.kind == "startup":
         wanted = timing.startup_for(declared, probe.times.period, probe.times.timeout)
         fix = f"set failureThreshold to {wanted.failure_threshold} or more"
-    numbers: dict[str, int | float | str] = {
+    numbers: dict[str, Number] = {
         "declared": declared,
         "guaranteed": guaranteed,
         "failureThreshold * periodSeconds": documented,

@@ -12,6 +12,7 @@ from healthkit.lint._workload import DEFAULTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from healthkit.lint._finding import Number
     from healthkit.lint._workload import Container, Probe
 
 #: Below this a pause of the process is a kill: a collection of garbage, a throttled second.
@@ -164,7 +165,7 @@ def slow_to_withdraw(probe: Probe) -> Iterator[Found]:
     latest = timing.failed(probe.times, takes=0).latest
     if probe.kind == "readiness" and latest > MOST_TO_WITHDRAW:
         times = probe.times
-        numbers: dict[str, int | float | str] = {
+        numbers: dict[str, Number] = {
             "periodSeconds": times.period,
             "failureThreshold": times.failure_threshold,
             "withdrawn, latest": latest,

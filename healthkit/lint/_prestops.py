@@ -32,9 +32,7 @@ _NOT_BARE: Final = re.compile(
 )
 
 #: Headers by which an app can tell the kubelet from a stranger.
-_SECRET: Final = re.compile(
-    r"auth|token|secret|key|bearer|basic|password|credential", re.IGNORECASE
-)
+_SECRET: Final = re.compile(r"(?i)auth|token|secret|key|bearer|basic|password|credential")
 
 
 @container_rule(
@@ -70,7 +68,7 @@ def _shown(version: tuple[int, int]) -> str:
         severity=Severity.WARNING,
         title="the hook needs a shell, or sleep, and the image seems to have none",
         why="the hook fails at once (FailedPreStopHook) and SIGTERM comes without any delay",
-        fix="use the sleep action, which needs nothing in the image: preStop: {sleep: {seconds: 5}}",
+        fix="use the sleep action, which needs nothing in the image: sleep: {seconds: 5}",
         source="coredns/helm#43, linkerd/linkerd2#6723, fission/fission#3468",
     )
 )
@@ -102,10 +100,9 @@ def open_to_all(container: Container) -> Iterator[Found]:
     request = container.pre_stop / "httpGet"
     if not request:
         return
-    headers = [
-        (one / "name").text + (one / "value").text for one in (request / "httpHeaders").items
-    ]
-    if not any(_SECRET.search(header) for header in headers):
+    headers = (request / "httpHeaders").items
+    texts = [(header / part).text for header in headers for part in ("name", "value")]
+    if not any(_SECRET.search(text) for text in texts):
         path = (request / "path").text or "/"
         yield Found(at=request, what=f"GET {path} has no header with a token")
 

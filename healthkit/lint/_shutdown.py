@@ -31,8 +31,8 @@ _SCRAPED: Final = ("metrics", "prometheus", "monitoring", "telemetry")
         severity=Severity.WARNING,
         title="SIGTERM comes before the last new connection",
         why="endpoints are withdrawn beside the signal and not before it: kube-proxy goes on "
-        "sending connections for about a second, load balancers for longer, and they are refused",
-        fix="add a preStop hook, as in preStop: {sleep: {seconds: 10}}; or a drain delay in the app",
+        "sending connections for a second, load balancers for longer, and they are refused",
+        fix="add a preStop hook, as in sleep: {seconds: 10}; or give the app a drain delay",
         source="https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/"
         "#pod-termination-flow",
         arithmetic="last new connection = 0.1 + 1.1 s after the deletion, measured on one node",
@@ -76,11 +76,13 @@ def hooktakes_all(container: Container) -> Iterator[Found]:
     if not takes_all(container):
         return
     end = timing.end(grace, hook.least)
+    is_refused = container.pre_stop / "sleep" and end.hook_is_cut
     yield Found(
         at=container.pre_stop,
         what=f"the hook takes {hook.shown} of a grace period of {grace} s: SIGTERM gets "
         f"{end.left:g} s",
         numbers={"hook": hook.number, "grace period": grace, "left for SIGTERM": end.left},
+        why="the API server refuses a sleep longer than the grace period" if is_refused else None,
     )
 
 
@@ -114,8 +116,8 @@ def no_grace(workload: Workload) -> Iterator[Found]:
         id="HK308",
         severity=Severity.WARNING,
         title="a kill by the probe cuts the preStop hook",
-        why="the grace period of the probe counts in place of the pod's when it kills, and the hook "
-        "counts against it",
+        why="the grace period of the probe counts in place of the pod's when it kills, and the "
+        "hook counts against it",
         fix=f"raise {_GRACE} of the probe, or leave it out: then the pod's counts",
         source="kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go, "
         "setTerminationGracePeriod",
