@@ -71,9 +71,12 @@ def annotation_at(workload: Workload, annotation: str) -> Loose:
 def _booting(workload: Workload) -> list[Container]:
     """Return the containers whose start is meant, when somebody says how long that takes.
 
-    Of several those that serve: a sidecar beside them is up at once.
+    The app's; else, of several, those that serve: a sidecar beside them is up at once.
     """
     mains = [one for one in workload.containers if not one.sidecar]
+    apps = [one for one in mains if workload.manifests.app_of(one)]
+    if apps:
+        return apps
     serving = [one for one in mains if one.service_ports]
     return serving if len(mains) > 1 and serving else mains
 

@@ -10,7 +10,7 @@ from healthkit.lint._rule import About, Found, container_rule, probe_rule
 from healthkit.lint._workload import DEFAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from healthkit.lint._finding import Number
     from healthkit.lint._workload import Container, Probe
@@ -26,6 +26,14 @@ MOST_TO_WITHDRAW: Final = 60
 
 #: Of these the API server makes the default if they are 0; a delay of 0 is none, and means it.
 _NEVER_ZERO: Final = tuple(name for name, default in DEFAULTS.items() if default)
+
+
+#: What says that a timeout is a second, with the words for it.
+_A_SECOND: Final[Mapping[int | None, str]] = {
+    None: "timeoutSeconds is not set, and the default is 1",
+    0: "timeoutSeconds is 0, which means the default: 1",
+    1: "timeoutSeconds is 1",
+}
 
 
 @probe_rule(
@@ -45,12 +53,9 @@ def hasty(probe: Probe) -> Iterator[Found]:
     """Yield HTTP and exec probes that have a second, by what is written or by the default."""
     at = probe.at / "timeoutSeconds"
     said = at.whole
-    if not {"httpGet", "exec"}.intersection(probe.handlers) or (at and said not in {0, 1}):
-        return
-    what = "timeoutSeconds is 1" if said == 1 else f"timeoutSeconds is {said or 'unset'}: that is 1"
-    if said == 0:
-        what = "timeoutSeconds is 0, which means the default: 1"
-    yield Found(at=at, what=what, numbers={"timeoutSeconds": probe.times.timeout})
+    is_number = said is not None or not at
+    if is_number and said in _A_SECOND and {"httpGet", "exec"}.intersection(probe.handlers):
+        yield Found(at=at, what=_A_SECOND[said], numbers={"timeoutSeconds": 1})
 
 
 @probe_rule(

@@ -75,8 +75,10 @@ def foreign_state(container: Container) -> Iterator[Found]:
 
 
 def _directory(container: Container) -> str | None:
+    """Return where the workers meet; None if nobody can tell, as of ``$(NAME)/state``."""
     found = inside(container)
-    return found.state_dir if found else None
+    directory = found.state_dir if found else None
+    return directory if directory and directory.startswith("/") else None
 
 
 def _said_at(container: Container) -> Loose:
