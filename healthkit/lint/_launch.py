@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from healthkit.lint._shell import ASSIGNMENT, SHELLS, base, filled, script
+from healthkit.lint._shell import ASSIGNMENT, SHELLS, base, filled, known, script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +43,9 @@ _PYTHON: Final = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?)?", re.ASCII)
 #: (kubernetes.io, "Define Environment Variables for a Container").
 _REFERENCE: Final = re.compile(r"\$\$|\$\(([^()\s]+)\)")
 
+#: How much may stand before a command, one behind the other. A variable may name itself.
+MOST_LAYERS: Final = 20
+
 #: Python's options that take the next word.
 _PYTHON_VALUES: Final = frozenset({"-X", "-W", "--check-hash-based-pycs"})
 
@@ -59,6 +62,8 @@ class Launch:
     in_shell: bool = False
     #: The options of the ``healthkit run`` before it; None if there is none.
     run_options: tuple[str, ...] | None = None
+    #: How much has been taken away.
+    layers: int = 0
 
     @property
     def name(self) -> str:
@@ -90,18 +95,18 @@ def _referred(word: str, env: Mapping[str, str]) -> str:
     """Fill in ``$(NAME)``; of a name that isn't known it stays."""
 
     def value(found: re.Match[str]) -> str:
-        return "$" if found[0] == "$$" else env.get(found[1], found[0])
+        return "$" if found[0] == "$$" else known(env, found[1], found[0])
 
     return _REFERENCE.sub(value, word)
 
 
 def _unwrapped(found: Launch) -> Launch:
     """Take away, one after the other, what only stands before a command."""
-    while found.words and not found.is_server:
+    while found.words and not found.is_server and found.layers < MOST_LAYERS:
         inner = _inner(found)
         if inner is None:
             return found
-        found = inner
+        found = replace(inner, layers=inner.layers + 1)
     return found
 
 
@@ -159,16 +164,21 @@ def _module(found: Launch, rest: tuple[str, ...]) -> Launch | None:
     return None
 
 
-def _in_shell(found: Launch, text: Script | None) -> Launch:
+def _in_shell(found: Launch, text: Script | None) -> Launch | None:
     """Go on at the server that a shell's text starts, or else at its last command."""
+    if text is not None and not text.shell:
+        return None  # busybox, with a program that is no shell
     if text is None or not text.steps:
         return replace(found, words=())
-    all_of_them = [_step(found, text, step) for step in text.steps]
+    keeps = not text.traps
+    all_of_them = [_step(found, text, step, keeps=keeps) for step in text.steps]
     servers = [one for one in all_of_them if one.is_server]
     return (servers or all_of_them[-1:])[0]
 
 
-def _step(found: Launch, text: Script, step: Step) -> Launch:
-    kept = found.in_shell or not (text.traps or text.is_replaced_by(step))
+def _step(found: Launch, text: Script, step: Step, *, keeps: bool) -> Launch:
+    kept = found.in_shell or (keeps and not text.is_replaced_by(step))
     words = tuple(filled(word, found.env) for word in step.words)
-    return _unwrapped(replace(found, words=words, in_shell=kept))
+    if any(base(word) in SHELLS for word in words):
+        words = step.words  # its text is for the next shell, and may name itself
+    return _unwrapped(replace(found, words=words, in_shell=kept, layers=found.layers + 1))

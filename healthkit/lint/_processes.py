@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from healthkit.lint._finding import Severity
 from healthkit.lint._inside import inside
 from healthkit.lint._launch import launch
-from healthkit.lint._rule import About, Found, container_rule
+from healthkit.lint._rule import About, Found, container_rule, workload_rule
 from healthkit.lint._servers import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from healthkit.lint._workload import Container
+    from healthkit.lint._workload import Container, Workload
     from healthkit.manifests._loose import Loose
 
 #: Where healthkit answers startup probes, and hardly anybody else does.
@@ -48,7 +49,7 @@ def swallowed(container: Container) -> Iterator[Found]:
     yield Found(at=at, what=f"a shell runs {started.name} without exec")
 
 
-@container_rule(
+@workload_rule(
     About(
         id="HK312",
         severity=Severity.WARNING,
@@ -59,19 +60,21 @@ def swallowed(container: Container) -> Iterator[Found]:
         source="https://kubernetes.io/docs/concepts/storage/volumes/#emptydir",
     )
 )
-def foreign_state(container: Container) -> Iterator[Found]:
+def foreign_state(workload: Workload) -> Iterator[Found]:
     """Yield containers whose workers meet where others do, or did."""
-    directory = _directory(container)
-    if directory is None:
-        return
-    mount = _mount(container, directory)
-    if mount is not None:
-        yield from _of_others(container, mount)
-    elif not _is_below(directory, _SHARED_MEMORY):
-        what = f"no volume is mounted at {directory}: it is in the root file system"
-        yield Found(at=_said_at(container), what=what)
-    else:
-        yield from _shared(container, directory)
+    seen: dict[tuple[str, ...], Container] = {}
+    for container in workload.containers:
+        directory = _directory(container)
+        if directory is None:
+            continue
+        mount = _mount(container, directory)
+        found = _not_its_pods(container, directory, mount)
+        first = seen.setdefault(_place(directory, mount), container)
+        if not found and first is not container:
+            what = f"{container.name} and {first.name} have their state in the same directory"
+            found = Found(at=mount or _said_at(container), what=what)
+        if found:
+            yield replace(found, container=container.name)
 
 
 def _directory(container: Container) -> str | None:
@@ -103,40 +106,24 @@ def _mount(container: Container, directory: str) -> Loose | None:
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def _of_others(container: Container, mount: Loose) -> Iterator[Found]:
-    name = (mount / "name").text
-    kind = _kind(container, name)
-    if kind is not None and kind not in _PODS_OWN:
-        yield Found(at=mount, what=f"the state directory is in a volume of the type {kind}")
-        return
-    for other in _others(container):
-        theirs = _mount(other, _directory(other) or "")
-        if theirs is not None and _place(container, mount) == _place(other, theirs):
-            yield _with(container, other, mount)
+def _not_its_pods(container: Container, directory: str, mount: Loose | None) -> Found | None:
+    """Return what is wrong with a directory that doesn't live as long as the pod."""
+    if mount is None:
+        if _is_below(directory, _SHARED_MEMORY):
+            return None
+        what = f"no volume is mounted at {directory}: it is in the root file system"
+        return Found(at=_said_at(container), what=what)
+    kind = _kind(container, (mount / "name").text)
+    if kind is None or kind in _PODS_OWN:
+        return None
+    return Found(at=mount, what=f"the state directory is in a volume of the type {kind}")
 
 
-def _shared(container: Container, directory: str) -> Iterator[Found]:
-    """Yield the same path in the pod's shared memory, used by two."""
-    for other in _others(container):
-        if _directory(other) == directory and _mount(other, directory) is None:
-            yield _with(container, other, _said_at(container))
-
-
-def _others(container: Container) -> list[Container]:
-    """Return the containers before this one in the same pod, with a state directory."""
-    all_of_them = container.workload.containers
-    before = all_of_them[: all_of_them.index(container)]
-    return [one for one in before if _directory(one) is not None]
-
-
-def _with(container: Container, other: Container, at: Loose) -> Found:
-    what = f"{container.name} and {other.name} have their state in the same directory"
-    return Found(at=at, what=what)
-
-
-def _place(container: Container, mount: Loose) -> tuple[str, ...]:
-    """Return what tells a directory in a volume from another one."""
-    directory, path = _directory(container) or "", (mount / "mountPath").text.rstrip("/")
+def _place(directory: str, mount: Loose | None) -> tuple[str, ...]:
+    """Return what tells a directory of a pod from another one: the volume, and the path in it."""
+    if mount is None:
+        return ("", directory)
+    path = (mount / "mountPath").text.rstrip("/")
     within = f"{(mount / 'subPath').text}/{directory[len(path) :]}"
     return ((mount / "name").text, *(part for part in within.split("/") if part))
 

@@ -43,6 +43,9 @@ _ESCAPED: Final = re.compile(r'\\([$`"\\])')
 #: ``NAME=value``, before a command.
 ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)
 
+#: How many characters a variable may have that is filled in. Options are short.
+_MOST_FILLED: Final = 100
+
 #: ``$NAME`` and ``${NAME}``.
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
 
@@ -79,7 +82,10 @@ class Script:
         return any(step.words[0] == "trap" for step in self.steps)
 
     def is_replaced_by(self, step: Step) -> bool:
-        """Whether a command takes the shell's place, so that signals reach it."""
+        """Whether a command takes the shell's place, so that signals reach it.
+
+        Of bash it is said too often rather than too seldom: in ``a; b && c`` it stays.
+        """
         if next((word for word in step.words if not ASSIGNMENT.fullmatch(word)), "") == "exec":
             return True
         by_itself = self.shell == "bash" and self.is_straight and step is self.steps[-1]
@@ -183,4 +189,10 @@ def _bare(piece: re.Match[str]) -> str:
 
 def filled(word: str, env: Mapping[str, str]) -> str:
     """Return a word with the variables of which the value is known."""
-    return _VARIABLE.sub(lambda found: env.get(found[1] or found[2], found[0]), word)
+    return _VARIABLE.sub(lambda found: known(env, found[1] or found[2], found[0]), word)
+
+
+def known(env: Mapping[str, str], name: str, unknown: str) -> str:
+    """Return a variable's value; what is long is taken for unknown, for it may be there often."""
+    value = env.get(name, unknown)
+    return value if len(value) <= _MOST_FILLED else unknown
