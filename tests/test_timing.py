@@ -23,3 +23,17 @@ def test_a_delay_is_counted_in_whole_seconds(now: float, over: bool) -> None:
 def test_the_hook_counts_against_the_grace_period(grace: int, took: float, left: int) -> None:
     """In whole seconds, and two are left whatever happens."""
     assert timing.left_for_sigterm(grace, took) == left
+
+
+def test_the_documented_boot_is_a_period_more_than_the_guaranteed_one() -> None:
+    """Without a delay: the first probe may come at once."""
+    times = timing.Timing(period=10, failure_threshold=30)
+    assert (timing.documented_boot(times), timing.guaranteed_boot(times)) == (300, 290)
+    assert timing.documented_boot(timing.Timing(5, 10, 1, 1, 3)) == 35
+
+
+def test_a_rollout_needs_a_start_and_a_readiness_period() -> None:
+    """Without a readiness probe a container that has started is ready."""
+    readiness = timing.Timing(period=10)
+    assert timing.progress_needed(301, readiness, 30, pull=60) == 301 + 10 + 0.1 + 30 + 60
+    assert timing.progress_needed(301, None) == 301.1
