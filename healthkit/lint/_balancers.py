@@ -30,8 +30,6 @@ _DELAY: Final = re.compile(
 
 def deregistration(container: Container) -> tuple[int, str] | None:
     """Return the longest such wait in seconds, and the object that says it; None if none does."""
-    if not container.service_ports:
-        return None
     said = [found for thing in _before(container) for found in _said(thing)]
     return max(said, default=None)
 

@@ -43,6 +43,9 @@ _ESCAPED: Final = re.compile(r'\\([$`"\\])')
 #: ``NAME=value``, before a command.
 ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)
 
+#: How many commands are read of one text.
+MOST_STEPS: Final = 1000
+
 #: How many characters a variable may have that is filled in. Options are short.
 _MOST_FILLED: Final = 100
 
@@ -127,7 +130,7 @@ def parse(text: str, shell: str = "sh") -> Script:
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
-        if match is None:  # a quote that isn't closed
+        if match is None or len(steps.done) >= MOST_STEPS:  # a quote that isn't closed
             steps.is_straight = False
             break
         at = match.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,13 @@ from healthkit.lint import check_text
 from healthkit.lint._budgets import LEAST_TO_KILL
 from tests.lint.served import APP, findings, manifest
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _GET = {"httpGet": {"path": "/livez", "port": "http"}}
 
 
-def probes(**numbers: dict[str, object]) -> dict[str, object]:
+def probes(**numbers: Mapping[str, object]) -> dict[str, object]:
     """Return probes by their kinds."""
     return {f"{kind}Probe": {**_GET, **said} for kind, said in numbers.items()}
 
@@ -44,7 +48,7 @@ def test_a_hang_shorter_than_that_is_never_a_kill(period: int, timeout: int, fai
     """Of a liveness probe that is not told."""
     said = {"periodSeconds": period, "timeoutSeconds": timeout, "failureThreshold": failures}
     times = timing.Timing(0, period, timeout, 1, failures)
-    found = findings("HK203", manifest(probes(liveness={**said})))
+    found = findings("HK203", manifest(probes(liveness=said)))
     fine = failures > 1 and timing.failed(times).earliest >= LEAST_TO_KILL
     assert (found == []) is fine
 
@@ -60,7 +64,7 @@ def test_one_failure_is_told_as_one() -> None:
 def test_a_boot_that_is_not_told_is_guaranteed(boot: int, period: int, failures: int) -> None:
     """And the fix that is told is one."""
     said = {"periodSeconds": period, "failureThreshold": failures}
-    found = findings("HK205", manifest(probes(startup={**said}), boot=f"{boot}s"))
+    found = findings("HK205", manifest(probes(startup=said), boot=f"{boot}s"))
     if not found:
         assert timing.guaranteed_boot(timing.Timing(0, period, 1, 1, failures)) >= boot
         return

@@ -22,7 +22,11 @@ def test_the_settings_are_those_of_the_engine() -> None:
     "fields",
     [
         {"env": env(HEALTHKIT_METRICS_PATH="")},
-        {"env": [{"name": "HEALTHKIT_PRESTOP_TOKEN", "valueFrom": {"secretKeyRef": {}}}]},
+        {
+            "env": [
+                {"name": "HEALTHKIT_PRESTOP_TOKEN", "valueFrom": {"secretKeyRef": {"name": "x"}}}
+            ]
+        },
         {"command": ["healthkit", "run", "--", "uvicorn", "a:b"]},
         {"lifecycle": {"preStop": {"exec": {"command": ["healthkit", "drain"]}}}},
         {"livenessProbe": {"exec": {"command": ["python", "-m", "healthkit", "probe"]}}},
@@ -55,12 +59,13 @@ def test_the_first_who_says_a_delay_is_believed() -> None:
     run = ["healthkit", "run", "--drain-delay", "7", "--", "uvicorn", "a:b"]
     variable = env(HEALTHKIT_DRAIN_DELAY="8", HEALTHKIT_DRAIN_TIMEOUT="20")
     app = replace(APP, drain_delay=9, drain_timeout=21)
-    for fields, expected in [
+    cases: list[tuple[dict[str, object], tuple[float, float]]] = [
         ({"command": run, "env": variable}, (7, 20)),
         ({"env": variable}, (8, 20)),
         ({}, (9, 21)),
         ({"env": env(HEALTHKIT_DRAIN_DELAY="soon")}, (9, 21)),
-    ]:
+    ]
+    for fields, expected in cases:
         found = inside(container(fields, app))
         assert found is not None
         assert (found.drain_delay, found.drain_timeout) == (Said(expected[0]), Said(expected[1]))

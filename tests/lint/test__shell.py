@@ -139,6 +139,14 @@ def test_bash_agrees(text: str, replaced: bool) -> None:
     assert (number == bash.pid) is replaced
 
 
+def test_there_is_an_end_to_what_is_read() -> None:
+    """A text of more commands than anybody writes is crooked."""
+    assert len(parse("a;" * 1000).steps) == 1000
+    assert parse("a;" * 1000).is_straight
+    assert len(parse("a;" * 10_000).steps) == 1000
+    assert not parse("a;" * 10_000).is_straight
+
+
 def test_a_trap_is_noticed() -> None:
     """A script with one handles its signals."""
     assert parse("trap 'kill $!' TERM; a").traps
