@@ -159,6 +159,15 @@ def guaranteed_boot(times: Times, takes: float = 0.0) -> float:
     return first_probe(times).earliest + _failing(times, takes)
 
 
+def documented_boot(times: Times) -> int:
+    """Return what the Kubernetes documentation says a start may take: ``delay + F * P``.
+
+    It is no bound: `guaranteed_boot` is, and a period less if the first probe comes at once
+    (kubernetes.io, "Configure Liveness, Readiness and Startup Probes").
+    """
+    return times.initial_delay + times.failure_threshold * times.period
+
+
 def latest_kill(times: Times, takes: float | None = None) -> float:
     """Return when a container that never starts is killed, at the latest, after its start.
 
@@ -177,15 +186,6 @@ def started(times: Times, boot: float) -> float:
     The next tick comes within a period of that, and not before the delay is over.
     """
     return max(boot, float(times.initial_delay)) + times.period + SLICE_LAG
-
-
-def nominal_boot(times: Times) -> float:
-    """Return what is often taken for the guaranteed boot: ``delay + F * P``.
-
-    The docs of Kubernetes have it so. It is a period more than what is guaranteed, and a second
-    more than that with a delay; see `guaranteed_boot`.
-    """
-    return float(times.initial_delay + times.failure_threshold * times.period)
 
 
 def _failing(times: Times, takes: float) -> float:

@@ -260,7 +260,7 @@ def test_the_usual_formula_promises_a_period_too_much(
     times: Timing, usual: float, guaranteed: float
 ) -> None:
     """And with a delay one second more than that."""
-    assert timing.nominal_boot(times) == usual
+    assert timing.documented_boot(times) == usual
     assert timing.guaranteed_boot(times) == guaranteed
 
 

@@ -70,7 +70,7 @@ def _start(start: Start) -> Json:
         "decided_by": start.kind,
         "first_probe": _span(start.first),
         "guaranteed_boot": _seconds(start.guaranteed),
-        "nominal_boot": _seconds(start.nominal),
+        "documented_boot": _seconds(start.nominal),
         "latest_kill": _seconds(start.latest),
         "latest_kill_hanging": _seconds(start.latest_hanging),
     }

@@ -108,7 +108,7 @@ def _start(startup: Probe | None, live: Probe | None) -> Start | None:
         timing.guaranteed_boot(probe),
         timing.latest_kill(probe, 0),
         timing.latest_kill(probe),
-        timing.nominal_boot(probe),
+        timing.documented_boot(probe),
     )
 
 

@@ -51,7 +51,7 @@ def test_everything_is_a_member() -> None:
                     "decided_by": "startup",
                     "first_probe": {"earliest": 0.0, "latest": 10.0},
                     "guaranteed_boot": 290.0,
-                    "nominal_boot": 300.0,
+                    "documented_boot": 300.0,
                     "latest_kill": 300.0,
                     "latest_kill_hanging": 301.0,
                 },
