@@ -23,3 +23,14 @@ def test_a_delay_is_counted_in_whole_seconds(now: float, over: bool) -> None:
 def test_the_hook_counts_against_the_grace_period(grace: int, took: float, left: int) -> None:
     """In whole seconds, and two are left whatever happens."""
     assert timing.left_for_sigterm(grace, took) == left
+
+
+@pytest.mark.parametrize(
+    ("hook", "delay", "serves"), [(0, 5.0, 5.0), (5.0, 0, 5.0), (5.0, 1.0, 6.0)]
+)
+def test_a_hook_and_a_delay_come_one_after_the_other(
+    hook: float, delay: float, serves: float
+) -> None:
+    """SIGTERM, which begins the delay, waits for the hook; and is sent when that is over."""
+    assert timing.serving_on(hook, delay) == serves
+    assert timing.end(30, hook).sigterm + delay == serves
