@@ -265,6 +265,16 @@ def end(grace: int, hook: float = 0.0) -> End:
     return End(hook, hook + left_for_sigterm(whole, hook))
 
 
+def serving_on(hook: float, drain_delay: float) -> float:
+    """Return how long an app serves on after the deletion, which is the delay of `grace_needed`.
+
+    Args:
+        hook: seconds that a preStop hook sleeps. SIGTERM comes when it is over.
+        drain_delay: seconds that the app serves on after SIGTERM; 0 if the hook is the drain.
+    """
+    return hook + drain_delay
+
+
 def grace_needed(drain_delay: float, in_flight: float, reserve: float = EXIT_RESERVE) -> float:
     """Return the grace period that an end needs.
 

@@ -312,3 +312,14 @@ def test_a_server_with_a_limit_needs_two_seconds_more(
 ) -> None:
     """And five at least; what the drain has used up counts."""
     assert timing.exit_needed(limit, counted) == reserve
+
+
+@pytest.mark.parametrize(
+    ("hook", "delay", "serves"), [(0, 5.0, 5.0), (5.0, 0, 5.0), (5.0, 1.0, 6.0)]
+)
+def test_a_hook_and_a_delay_come_one_after_the_other(
+    hook: float, delay: float, serves: float
+) -> None:
+    """SIGTERM, which begins the delay, waits for the hook; and is sent when that is over."""
+    assert timing.serving_on(hook, delay) == serves
+    assert timing.end(30, hook).sigterm + delay == serves

@@ -45,8 +45,8 @@ def two_delays(container: Container) -> Iterator[Found]:
     app, sleep = _app(container), slept(container.pre_stop)
     if app is None or not sleep or 0 < app.drain_delay <= _SHORT:
         return
-    delay = app.drain_delay
-    numbers = {"hook": sleep, "drain_delay": delay, "together": sleep + delay}
+    delay, together = app.drain_delay, timing.serving_on(sleep, app.drain_delay)
+    numbers = {"hook": sleep, "drain_delay": delay, "together": together}
     if not delay:
         what = f"the hook sleeps {sleep:g} s, and {app.name} has no drain_delay after it"
         yield Found(at=container.pre_stop, what=what, numbers=numbers)
@@ -54,7 +54,7 @@ def two_delays(container: Container) -> Iterator[Found]:
     yield Found(
         at=container.pre_stop,
         what=f"the hook sleeps {sleep:g} s, and then {app.name} serves on for drain_delay "
-        f"{delay:g} s: {sleep + delay:g} s in all",
+        f"{delay:g} s: {together:g} s in all",
         why="each end of a pod, and so each rollout, takes longer than it needs to",
         fix="leave the hook out, or set drain_delay to 1",
         severity=Severity.INFO,
@@ -99,7 +99,7 @@ def drain_too_long(container: Container) -> Iterator[Found]:
 def _needed(container: Container, app: AppSettings) -> float:
     """Return the grace period that an app needs. Of an unknown hook nothing is counted."""
     hook = 0.0 if drains(container.pre_stop, app) else slept(container.pre_stop) or 0.0
-    return timing.grace_needed(hook + app.drain_delay, app.drain_timeout)
+    return timing.grace_needed(timing.serving_on(hook, app.drain_delay), app.drain_timeout)
 
 
 @container_rule(
