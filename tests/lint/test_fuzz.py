@@ -43,10 +43,12 @@ PATIENCE: Final = 5.0
 
 def _odd() -> tuple[object, ...]:
     """Return values that no field expects, or that only look like what it does."""
+    nothing, empty = list[object](), dict[str, object]()
     return (
         None, "", "0", "http", "{{ .Values.x }}", "\x1b[31m\n::error::", "a" * 5000, "\udcff",
         True, False, 0, -1, 1, 2**31, 2**63, 2**64 - 1, -(2**63), 10**400, 0.5, 3.0, 1e300,
-        float("inf"), float("nan"), [], {}, [None], [[]], [{}], {"a": None}, {"": ""}, {"1": [1]},
+        float("inf"), float("nan"), nothing, empty, [None], [nothing], [empty], {"a": None},
+        {"": ""}, {"1": [1]},
     )  # fmt: skip
 
 
@@ -100,13 +102,14 @@ def test_what_failed_once_does_not_again(file: Path) -> None:
 
 def _places(node: object) -> list[tuple[object, object]]:
     """Return each container of an object with each of its keys."""
+    items: list[tuple[object, object]] = []
     if isinstance(node, dict):
         items = list(cast("dict[object, object]", node).items())
     elif isinstance(node, list):
         items = list(enumerate(cast("list[object]", node)))
-    else:
-        return []
-    return [(node, key) for key, _ in items] + [one for _, value in items for one in _places(value)]
+    holder = cast("object", node)
+    own = [(holder, key) for key, _ in items]
+    return own + [one for _, value in items for one in _places(value)]
 
 
 def _mutate(root: object, dice: random.Random) -> None:
