@@ -255,8 +255,8 @@ def test_an_app_is_asked_in_its_container(monkeypatch: Patch, capsys: Lines) -> 
         (
             [],
             (
-                "found several containers that the app may be in, expected one; name it by --workload "
-                "and --container: found pod/web web, pod/web proxy"
+                "found several containers that the app may be in, expected one; name it by "
+                "--workload and --container: found pod/web web, pod/web proxy"
             ),
         ),
         (

@@ -89,7 +89,7 @@ def position(root: Node, path: Path) -> Position:
     for part in path:
         if isinstance(node, Mapping) and part in node.entries:
             found, node = node.entries[str(part)]
-        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+        elif isinstance(node, Sequence) and isinstance(part, int) and 0 <= part < len(node.items):
             node = node.items[part]
             found = node.position
         else:

@@ -41,7 +41,7 @@ def annotated(**reasons: str) -> str:
 def test_objects_are_counted() -> None:
     """Those that rules look at, and others by their kind."""
     custom = "apiVersion: serving.knative.dev/v1\nkind: Service\n"
-    report = linted("---\n".join([FINE, SERVICE, CONFIG, CONFIG, custom]))
+    report = linted(f"{FINE}---\n{SERVICE}---\n{CONFIG}---\n{CONFIG}---\n{custom}")
     assert (report.objects, report.files) == (2, 1)
     assert report.skipped == {"ConfigMap": 2, "Service": 1}
     assert (report.findings, report.ignored, report.unusable) == ((), (), ())

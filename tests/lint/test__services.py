@@ -60,7 +60,10 @@ def test_a_service_selects_in_its_namespace() -> None:
     "pod",
     [
         "apiVersion: batch/v1\nkind: Job\nspec: {template: {metadata: {labels: {app: shop}}}}\n",
-        "apiVersion: v1\nkind: Pod\nmetadata: {labels: {app: shop}}\nspec: {restartPolicy: Never}\n",
+        (
+            '{"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"app": "shop"}}, '
+            '"spec": {"restartPolicy": "Never"}}\n'
+        ),
     ],
 )
 def test_what_ends_by_itself_serves_nobody(pod: str) -> None:

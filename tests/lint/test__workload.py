@@ -158,7 +158,8 @@ def test_pods_have_a_template(kind: str) -> None:
 
 def test_a_cron_job_has_it_deeper() -> None:
     """And a Pod has none."""
-    cron = "apiVersion: batch/v1\nkind: CronJob\nspec: {jobTemplate: {spec: {template: {spec: {containers: [{}]}}}}}\n"
+    spec = "{jobTemplate: {spec: {template: {spec: {containers: [{}]}}}}}"
+    cron = f"apiVersion: batch/v1\nkind: CronJob\nspec: {spec}\n"
     assert len(workload(cron).containers) == 1
     assert workload(cron).ends
     assert workload("apiVersion: v1\nkind: Pod\nmetadata: {labels: {a: b}}\n").labels == {"a": "b"}
@@ -200,7 +201,8 @@ def test_the_grace_period(grace: str, seconds: int) -> None:
 )
 def test_somebody_may_say_how_long_a_start_takes(value: str, boot: float | None) -> None:
     """By an annotation of the object or of its pods, which wins; or the app does."""
-    text = f"apiVersion: v1\nkind: Pod\nmetadata: {{annotations: {{healthkit/boot: {value}}}}}\nspec: {{containers: [{{}}]}}\n"
+    metadata = f"{{annotations: {{healthkit/boot: {value}}}}}"
+    text = f"apiVersion: v1\nkind: Pod\nmetadata: {metadata}\nspec: {{containers: [{{}}]}}\n"
     found = workload(text).containers[0].declared_boot
     assert found == (None if boot is None else (boot, "the annotation healthkit/boot"))
 
