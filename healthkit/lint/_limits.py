@@ -130,7 +130,7 @@ def _ways(container: Container) -> Iterator[_Way]:
     if drains(container.pre_stop):
         return
     hook = length(container.pre_stop).least
-    limit = _limit(started, hook)
+    limit = _limit(started)
     if longest is not None and healthkit is None:
         said = limit.seconds if limit and limit.is_said else longest
         in_flight = Said(min(longest, said))
@@ -139,14 +139,14 @@ def _ways(container: Container) -> Iterator[_Way]:
         yield _Way(hook, _NOTHING, limit, f"{started.name}'s graceful timeout")
 
 
-def _limit(started: Server | None, hook: float) -> Said | None:
-    """Return how long a server waits; its default only if there is a hook before it."""
+def _limit(started: Server | None) -> Said | None:
+    """Return how long a server waits; None if that is without limit, or nobody can tell."""
     if started is None:
         return None
     if started.graceful_timeout is not None:
         return Said(started.graceful_timeout)
     default = started.default_graceful_timeout
-    return Said(default, is_said=False) if default is not None and hook > 0 else None
+    return None if default is None else Said(default, is_said=False)
 
 
 def _drained(container: Container, healthkit: Inside, longest: float | None) -> _Way:
