@@ -17,7 +17,8 @@ tell, or what never happens, is null. Each workload has::
       name, sidecar, restarts (after a kill), never_ready (a probe's port isn't there)
       probes          by their kinds: asks, lost (its port isn't there), initial_delay, period,
                       timeout, success_threshold, failure_threshold
-      start           decided_by (startup or liveness), first_probe, guaranteed_boot, documented_boot
+      start           decided_by (startup or liveness), first_probe, guaranteed_boot,
+                      documented_boot
                       (delay + failureThreshold x periodSeconds, which is too much), latest_kill,
                       latest_kill_hanging; null if no probe limits it
       running         kill, leaves_endpoints (of an app that answers 503),

@@ -17,8 +17,13 @@ from healthkit._arguments import USAGE
 from healthkit._lint_options import ALL, STDIN
 from healthkit._validate import shown
 from healthkit.errors import ConfigError, HealthkitError
-from healthkit.lint import _explained, _github, _json, _rulebook, _sarif, _text
 from healthkit.lint._finding import Severity
+from healthkit.lint._formats import explained as _explained
+from healthkit.lint._formats import github as _github
+from healthkit.lint._formats import json as _json
+from healthkit.lint._formats import rulebook as _rulebook
+from healthkit.lint._formats import sarif as _sarif
+from healthkit.lint._formats import text as _text
 from healthkit.lint._manifests import Manifests
 from healthkit.lint._reading import read
 from healthkit.lint._run import run

@@ -94,17 +94,6 @@ def _on_manifests(command: str, rest: list[str]) -> int:
     return _without_command(command)
 
 
-def _of_manifests(command: str, rest: list[str]) -> int:
-    """Run one of the commands that read or write manifests, and run outside of the cluster."""
-    if command == "lint":
-        from healthkit._lint import main as lint  # noqa: PLC0415  # as above
-
-        return lint(rest)
-    from healthkit._simulate import main as simulate  # noqa: PLC0415  # as above
-
-    return simulate(rest)
-
-
 def _environ() -> "Mapping[str, str]":
     import os  # noqa: PLC0415  # a probe may run without it
 

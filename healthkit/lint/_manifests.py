@@ -11,8 +11,8 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from healthkit.lint._facts.services import Selectors
 from healthkit.lint._options import Options
-from healthkit.lint._services import Selectors
 from healthkit.lint._workload import POD_AT, Container, Workload
 from healthkit.manifests._loose import Loose
 from healthkit.manifests._objects import text

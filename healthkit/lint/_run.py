@@ -11,7 +11,7 @@ from healthkit.lint._finding import Finding, Severity
 from healthkit.lint._ignoring import reasons
 from healthkit.lint._manifests import Manifests
 from healthkit.lint._rules import RULES
-from healthkit.lint._schemas import require
+from healthkit.lint._rules.schemas import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

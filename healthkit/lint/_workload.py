@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import duration
 from healthkit.errors import ConfigError
-from healthkit.lint._services import service_ports
+from healthkit.lint._facts.services import service_ports
 from healthkit.timing import Timing
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from healthkit.render._yaml import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from healthkit.lint._servers import Server
+    from healthkit.lint._facts.servers import Server
     from healthkit.render._wanted import Wanted
 
 #: Those whose limit counts from SIGTERM on, with a drain that begins then.

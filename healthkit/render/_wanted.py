@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from healthkit import _validate
 from healthkit.errors import ConfigError
+from healthkit.lint._facts.servers import Server, server
 from healthkit.lint._options import MEASURED
-from healthkit.lint._servers import Server, server
 from healthkit.manifests import _names
 from healthkit.manifests._app import AppSettings
 from healthkit.render import _server

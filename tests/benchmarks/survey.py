@@ -3,7 +3,8 @@
     python tests/benchmarks/survey.py DIR [--write]
 
 Prints a line per rule: its findings by severity, and in how many charts. With ``--write`` the
-counts go into healthkit/lint/_survey.py, of which RULES.md takes them: nobody writes them by hand.
+counts go into healthkit/lint/_formats/survey.py, of which RULES.md takes them: nobody writes them
+by hand.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from healthkit.lint._reading import read
 
 USAGE: Final = "usage: python tests/benchmarks/survey.py DIR [--write]\n"
 
-MODULE: Final = Path(__file__).parents[2] / "healthkit" / "lint" / "_survey.py"
+MODULE: Final = Path(__file__).parents[2] / "healthkit" / "lint" / "_formats" / "survey.py"
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ def as_text(counted: Survey) -> str:
 
 
 def as_module(counted: Survey) -> str:
-    """Return the source of healthkit/lint/_survey.py."""
+    """Return the source of healthkit/lint/_formats/survey.py."""
     rows = "".join(
         f'    ("{rule}", {found}, {charts}),\n' for rule, found, charts in counted.rows()
     )

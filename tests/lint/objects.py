@@ -12,8 +12,8 @@ from healthkit.manifests._source import from_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from healthkit.lint._facts.servers import Server
     from healthkit.lint._options import Options
-    from healthkit.lint._servers import Server
     from healthkit.lint._workload import Container
     from healthkit.manifests._loose import Loose
 

@@ -41,7 +41,8 @@ def annotated(**reasons: str) -> str:
 def test_objects_are_counted() -> None:
     """Those that rules look at, and others by their kind."""
     custom = "apiVersion: serving.knative.dev/v1\nkind: Service\n"
-    report = linted(f"{FINE}---\n{SERVICE}---\n{CONFIG}---\n{CONFIG}---\n{custom}")
+    other = SERVICE.replace("app: shop", "app: other")
+    report = linted(f"{FINE}---\n{other}---\n{CONFIG}---\n{CONFIG}---\n{custom}")
     assert (report.objects, report.files) == (2, 1)
     assert report.skipped == {"ConfigMap": 2, "Service": 1}
     assert (report.findings, report.ignored, report.unusable) == ((), (), ())
@@ -82,7 +83,7 @@ def test_only_some_rules_are_asked_or_left_out() -> None:
     assert rules_of(linted(text, both)) == []
 
 
-REFUSED = FINE.replace("timeoutSeconds: 2", "successThreshold: 2")
+REFUSED = FINE.replace("timeoutSeconds: 2", "timeoutSeconds: 2\n            successThreshold: 2")
 
 
 def test_what_a_rule_says_is_not_said_again() -> None:
@@ -99,7 +100,7 @@ def test_a_rule_that_is_left_out_leaves_its_echo_out() -> None:
 def test_an_echo_is_of_the_same_object() -> None:
     """And of the same place."""
     other = FINE.replace("name: shop}", "name: other}").replace(
-        "timeoutSeconds: 2", "timeoutSeconds: -1"
+        "periodSeconds: 10", "periodSeconds: -1"
     )
     report = linted(f"{REFUSED}---\n{other}")
     assert [(one.rule, one.object) for one in report.findings] == [

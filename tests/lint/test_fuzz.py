@@ -28,7 +28,11 @@ from hypothesis import strategies as st
 
 from healthkit import _lint, lint
 from healthkit.errors import ConfigError
-from healthkit.lint import Options, Report, _github, _json, _sarif, _text
+from healthkit.lint import Options, Report
+from healthkit.lint._formats import github as _github
+from healthkit.lint._formats import json as _json
+from healthkit.lint._formats import sarif as _sarif
+from healthkit.lint._formats import text as _text
 
 HERE: Final = Path(__file__).parent
 CORPUS: Final = sorted((HERE / "corpus").iterdir())
@@ -107,8 +111,7 @@ def _places(node: object) -> list[tuple[object, object]]:
         items = list(cast("dict[object, object]", node).items())
     elif isinstance(node, list):
         items = list(enumerate(cast("list[object]", node)))
-    holder = cast("object", node)
-    own = [(holder, key) for key, _ in items]
+    own: list[tuple[object, object]] = [(node, key) for key, _ in items]
     return own + [one for _, value in items for one in _places(value)]
 
 

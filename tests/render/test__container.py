@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from healthkit.lint._servers import Server
+from healthkit.lint._facts.servers import Server
 from healthkit.manifests import Exec, Sleep
 from healthkit.render import Wanted, _wanted, manifest
 from tests.render.documents import container, objects

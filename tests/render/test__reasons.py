@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from healthkit.lint._servers import Server
+from healthkit.lint._facts.servers import Server
 from healthkit.render import Wanted, _wanted, manifest
 
 

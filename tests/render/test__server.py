@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healthkit.errors import ConfigError
-from healthkit.lint._servers import Server
+from healthkit.lint._facts.servers import Server
 from healthkit.render import PreStop, Wanted
 from healthkit.render._server import check, limit, reserve
 

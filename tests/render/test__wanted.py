@@ -8,7 +8,7 @@ import pytest
 
 from healthkit.errors import ConfigError
 from healthkit.lint import AppSettings
-from healthkit.lint._servers import Server
+from healthkit.lint._facts.servers import Server
 from healthkit.render import Wanted, _wanted, of_app
 from healthkit.render._wanted import Settled, settled, with_given
 from tests.render.documents import APP

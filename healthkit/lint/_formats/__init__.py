@@ -1,0 +1,1 @@
+"""How findings and rules are shown: to readers, to programs, to GitHub."""

@@ -1,0 +1,158 @@
+"""The text of ``sh -c``."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healthkit.lint._facts.shell import filled, parse, script
+
+
+def words(text: str) -> list[tuple[str, ...]]:
+    """Return the words of each command."""
+    return [step.words for step in parse(text).steps]
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    """And each command that is found has words."""
+    assert all(step.words for step in parse(text).steps)
+
+
+@given(st.lists(st.text(min_size=1), min_size=1))
+def test_quoted_words_come_back(some: list[str]) -> None:
+    """As `shlex.join` has quoted them."""
+    grammar = {"in", "if", "do", "fi"}
+    if some[0] in grammar or not some[0].isprintable():
+        some = ["run", *some]
+    assert words(shlex.join(some)) == [tuple(some)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a b; c&&d || e | f & g", [("a", "b"), ("c",), ("d",), ("e",), ("f",), ("g",)]),
+        ("a # it's b\nc", [("a",), ("c",)]),
+        ("a#b", [("a#b",)]),
+        ("a \\\n  b", [("a", "b")]),
+        ("a >/dev/null 2>&1 b", [("a", "b")]),
+        ('\'a b\'"c \\"d\\" \\n"\\ e', [('a bc "d" \\n e',)]),
+        ("a\\\nb", [("ab",)]),
+        ("if a; then b; fi", [("a",), ("b",)]),
+        ("\n\n;", []),
+        ("a 'b", [("a",)]),
+    ],
+)
+def test_commands_are_told_apart(text: str, expected: list[tuple[str, ...]]) -> None:
+    """By operators and line breaks, outside of quotes and comments."""
+    assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "straight"),
+    [
+        ("a; b && c || d | e &", True),
+        ("if a; then b; fi", False),
+        ("(a)", False),
+        ("f() { a; }", False),
+        ("a $(b)", False),
+        ("case a in b) c;; esac", False),
+        ("cat <<EOF\na\nEOF", False),
+        ("a 'b", False),
+        ("a > b", True),
+    ],
+)
+def test_what_is_not_understood_is_crooked(text: str, straight: bool) -> None:
+    """Then nobody may say what is run for certain."""
+    assert parse(text).is_straight is straight
+
+
+@pytest.mark.parametrize(
+    ("command", "shell"),
+    [
+        (["sh", "-c", "a"], "sh"),
+        (["/bin/bash", "-eu", "-o", "pipefail", "-c", "a"], "bash"),
+        (["bash", "-euo", "pipefail", "-c", "--", "a"], "bash"),
+        (["sh", "-c", "-e", "a"], "sh"),
+        (["bash", "--login", "-c", "a", "b"], "bash"),
+        (["busybox", "sh", "-c", "a"], "sh"),
+        (["sh", "+x", "-lc", "a"], "sh"),
+    ],
+)
+def test_the_text_stands_behind_the_options(command: list[str], shell: str) -> None:
+    """Whatever options there are beside ``-c``."""
+    read = script(command)
+    assert read is not None
+    assert (read.shell, [step.words for step in read.steps]) == (shell, [("a",)])
+
+
+@pytest.mark.parametrize("command", [[], ["sh"], ["sh", "-c"], ["sh", "start.sh"], ["bash", "-x"]])
+def test_a_shell_without_a_text_runs_who_knows_what(command: list[str]) -> None:
+    """A file of commands, or nothing."""
+    assert script(command) is None
+
+
+def test_a_command_without_a_shell_is_one_step() -> None:
+    """No shell reads it."""
+    read = script(["sleep", "5; 6"])
+    assert read is not None
+    assert (read.shell, read.steps[0].words) == ("", ("sleep", "5; 6"))
+
+
+_REPLACED = [
+    ("sh", "exec $$", True),
+    ("sh", "X=1 exec $$", True),
+    ("sh", "$$", False),
+    ("bash", "$$", True),
+    ("bash", "true && $$", True),
+    ("bash", "true; $$", True),
+    ("bash", "X=1 $$", True),
+    ("bash", "$$ | cat", False),
+    ("bash", "true | $$", False),
+    ("bash", "$$ & wait", False),
+    ("bash", "$$; true", False),
+]
+
+
+@pytest.mark.parametrize(("shell", "text", "replaced"), _REPLACED)
+def test_exec_and_bash_put_a_command_in_the_place_of_the_shell(
+    shell: str, text: str, replaced: bool
+) -> None:
+    """So that signals reach it."""
+    read = parse(text, shell)
+    step = next(step for step in read.steps if "$$" in step.words)
+    assert read.is_replaced_by(step) is replaced
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(("text", "replaced"), [(t, r) for s, t, r in _REPLACED if s == "bash"])
+def test_bash_agrees(text: str, replaced: bool) -> None:
+    """The command has bash's own number then."""
+    told = text.replace("$$", "sh -c 'echo $$' x")
+    with subprocess.Popen(["bash", "-c", told], stdout=subprocess.PIPE, text=True) as bash:  # noqa: S603, S607  # the bash that is there
+        number = int(bash.communicate()[0])
+    assert (number == bash.pid) is replaced
+
+
+def test_there_is_an_end_to_what_is_read() -> None:
+    """A text of more commands than anybody writes is crooked."""
+    assert len(parse("a;" * 1000).steps) == 1000
+    assert parse("a;" * 1000).is_straight
+    assert len(parse("a;" * 10_000).steps) == 1000
+    assert not parse("a;" * 10_000).is_straight
+
+
+def test_a_trap_is_noticed() -> None:
+    """A script with one handles its signals."""
+    assert parse("trap 'kill $!' TERM; a").traps
+    assert not parse("echo trap").traps
+
+
+def test_variables_are_filled_in_where_they_are_known() -> None:
+    """Others stay as they are."""
+    assert filled("$A-${B}-$C", {"A": "1", "B": "2"}) == "1-2-$C"
