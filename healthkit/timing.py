@@ -315,23 +315,6 @@ def startup_for(boot: float, period: int, timeout: int) -> Timing:
     return Timing(0, period, timeout, 1, 1 + math.ceil(max(boot, 0.0) / period))
 
 
-def readiness_for(drain_delay: float, period: int, timeout: int, most: int) -> Timing:
-    """Return the readiness probe that takes a draining pod out of its Service in time.
-
-    In time is before the drain delay is over, by `withdrawn`, for an app that answers 503 at once:
-    a container that liveness kills is in the Service until its readiness probe has failed.
-
-    Args:
-        drain_delay: seconds that the app serves on.
-        period: of the probe.
-        timeout: of the probe.
-        most: the failure threshold that is wanted. It is the answer too if no other is in time.
-    """
-    timings = [Timing(0, period, timeout, 1, failures) for failures in range(most, 0, -1)]
-    fitting = (one for one in timings if withdrawn(one, 0).latest <= drain_delay)
-    return next(fitting, timings[0])
-
-
 def start_needed(boot: float, startup: float = 0.0, warm_up: float = 0.0) -> float:
     """Return how long it takes until an app is ready, at the latest.
 

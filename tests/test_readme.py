@@ -20,8 +20,10 @@ from starlette.testclient import TestClient
 from healthkit import Health, Phase, Probe
 from healthkit._answers import verdict
 from healthkit._explain import main as explain
+from healthkit._lint import main as lint
 from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS
 from healthkit._simulate import main as simulate
+from healthkit.lint import check_text
 from healthkit.testing import Kubelet, run
 from healthkit.timing import EXIT_RESERVE
 from tests.frameworks import FRAMEWORKS, program
@@ -114,6 +116,19 @@ def test_a_simulation_prints_what_is_shown(
     assert f"```text\n{capsys.readouterr().out}```" in README
     shown = ROOT / "examples" / "14_pod_life.svg"
     assert picture.read_text(encoding="utf-8") == shown.read_text(encoding="utf-8")
+
+
+def test_the_linter_says_what_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of what everybody writes; and nothing, at its strictest, of the manifests that we show."""
+    monkeypatch.chdir(ROOT)
+    assert lint(["examples/before.yaml"]) == 1
+    assert f"```text\n{capsys.readouterr().out}```" in README
+    assert lint(["examples/shop.yaml", "--strict"]) == 0
+    block = re.search(r"```yaml\n(apiVersion: apps/v1\n.*?)```", README, re.DOTALL)
+    assert block is not None
+    assert check_text(block[1]).findings == ()
 
 
 def test_an_explanation_says_what_is_shown(

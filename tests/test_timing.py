@@ -271,15 +271,6 @@ def test_a_pod_without_a_readiness_probe_is_available_sooner() -> None:
     assert timing.progress_needed(290, None, 3, 20) == 313 + lag
 
 
-@pytest.mark.parametrize(
-    ("delay", "failures"), [(0, 2), (3.1, 2), (3.2, 1), (5, 1), (5.19, 1), (5.2, 2), (60, 2)]
-)
-def test_readiness_fails_within_the_drain_delay(delay: float, failures: int) -> None:
-    """With as many failures as there is time for; with those wanted if there is for none."""
-    found = timing.readiness_for(delay, 2, 2, 2)
-    assert found == Timing(0, 2, 2, 1, failures)
-
-
 def test_an_app_is_ready_when_its_longest_work_is_done() -> None:
     """Start-up work and warm-ups begin when the port is open."""
     assert timing.start_needed(30) == 30

@@ -25,11 +25,9 @@ _STARTUP: Final = ((120.0, 2, 2), (600.0, 5, 3), (math.inf, 10, 3))
 #: It kills, so it has time: a pause of the process, or a node without CPU for it, is no hang.
 LIVENESS: Final = Timing(0, 10, 3, 1, 3)
 
-#: Period and timeout of readiness, and its failures if there is time for as many. It only takes out
-#: of the Service, and must be faster than liveness and, where that can be, than the drain delay: a
-#: container that liveness kills is in the Service until readiness has failed.
-_READINESS: Final = (2, 2)
-MOST_FAILURES: Final = 2
+#: It only takes out of the Service, and must be faster than liveness. One failure is not enough: a
+#: pause that all pods have at once would take all of them out.
+READINESS: Final = Timing(0, 2, 2, 1, 2)
 
 #: Seconds that a pod must have been ready for an old one to go.
 MIN_READY: Final = 10
@@ -48,9 +46,7 @@ class Plan:
     start: float
     startup: Timing
     liveness: Timing = LIVENESS
-    readiness: Timing
-    #: The failures that readiness would have if there were time for them.
-    most_failures: int = MOST_FAILURES
+    readiness: Timing = READINESS
     #: What the kubelet sleeps before SIGTERM; None: it doesn't.
     sleep: int | None
     #: What the app itself serves on, HEALTHKIT_DRAIN_DELAY.
@@ -86,19 +82,17 @@ def planned(found: Settled) -> Plan:
     sleep = math.ceil(wanted.drain_delay) if wanted.pre_stop == "sleep" else None
     app_delay = wanted.app_delay
     drain_delay = app_delay + (sleep or 0)
-    readiness = timing.readiness_for(app_delay, *_READINESS, MOST_FAILURES)
     return Plan(
         boot=timing.start_needed(wanted.boot, wanted.startup),
         start=start,
         startup=startup,
-        readiness=readiness,
         sleep=sleep,
         app_delay=app_delay,
         drain_delay=drain_delay,
         in_flight=wanted.longest_request,
         reserve=found.reserve,
         grace=timing.grace_for(drain_delay, wanted.longest_request, found.reserve),
-        progress_deadline=_progress(startup, readiness),
+        progress_deadline=_progress(startup),
     )
 
 
@@ -108,6 +102,6 @@ def _startup(start: float) -> Timing:
     return timing.startup_for(start, period, timeout)
 
 
-def _progress(startup: Timing, readiness: Timing) -> int | None:
-    needed = timing.progress_for(timing.latest_kill(startup), readiness, MIN_READY, PULL)
+def _progress(startup: Timing) -> int | None:
+    needed = timing.progress_for(timing.latest_kill(startup), READINESS, MIN_READY, PULL)
     return needed if needed > timing.DEFAULT_PROGRESS else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from healthkit import timing
@@ -44,22 +43,16 @@ def liveness(plan: Plan) -> str:
 
 
 def readiness(plan: Plan) -> str:
-    """Say when an unready pod is out of its Service, and how that is to the drain delay."""
-    times, delay = plan.readiness, f"the drain delay of {shown(plan.app_delay)} s"
-    text = f"{_withdrawn(plan, times.failure_threshold)} at most until a pod that says 503 gets no "
-    text += "new connection"
-    if timing.withdrawn(times, 0).latest > plan.app_delay:
-        return f"{text}. {delay[0].upper()}{delay[1:]} is shorter: it can't be that soon."
-    if times.failure_threshold < plan.most_failures:
-        return f"{text}, within {delay}; {_withdrawn(plan, plan.most_failures)} is not."
-    return f"{text}, within {delay}."
-
-
-def _withdrawn(plan: Plan, failures: int) -> str:
-    period = plan.readiness.period
-    times = replace(plan.readiness, failure_threshold=failures)
+    """Say when a pod that says 503 is out of its Service, and which pods that is about."""
+    times = plan.readiness
+    failing = times.failure_threshold * times.period
     lag = shown(timing.SLICE_LAG + timing.PROXY_LAG)
-    return f"{failures} * {period} s + {lag} s = {shown(timing.withdrawn(times, 0).latest)} s"
+    latest = shown(timing.withdrawn(times, 0).latest)
+    return (
+        f"{times.failure_threshold} * {times.period} s = {failing} s, and {lag} s of kube-proxy: "
+        f"{latest} s at most until a pod that says 503 gets no new connection. One that is deleted "
+        "leaves at once."
+    )
 
 
 def grace(found: Settled, plan: Plan) -> str:

@@ -57,20 +57,9 @@ def comments(wanted: Wanted) -> str:
         (
             Wanted(drain_delay=5),
             (
-                "1 * 2 s + 1.2 s = 3.2 s at most until a pod that says 503 gets no new connection, "
-                "within the drain delay of 5 s; 2 * 2 s + 1.2 s = 5.2 s is not."
+                "2 * 2 s = 4 s, and 1.2 s of kube-proxy: 5.2 s at most until a pod that says 503 "
+                "gets no new connection."
             ),
-        ),
-        (
-            Wanted(drain_delay=10),
-            (
-                "2 * 2 s + 1.2 s = 5.2 s at most until a pod that says 503 gets no new connection, "
-                "within the drain delay of 10 s."
-            ),
-        ),
-        (
-            Wanted(drain_delay=2),
-            "gets no new connection. The drain delay of 2 s is shorter: it can't be that soon.",
         ),
         (
             Wanted(),
