@@ -79,12 +79,9 @@ def test_a_sleep_is_whole_and_the_app_waits_a_second_more(delay: float, longest:
 
 
 @given(SECONDS)
-def test_readiness_is_out_before_the_delay_is_over_where_it_can_be(delay: float) -> None:
-    """And always before liveness kills."""
+def test_readiness_is_out_before_liveness_kills(delay: float) -> None:
+    """Whatever the drain."""
     found = plan(Wanted(drain_delay=delay))
-    one = Timing(0, 2, 2, 1, 1)
-    withdrawn = timing.withdrawn(found.readiness, 0).latest
-    assert withdrawn <= delay or timing.withdrawn(one, 0).latest > delay
     hung = timing.withdrawn(found.readiness).latest
     assert hung < timing.failed(found.liveness).earliest
 
