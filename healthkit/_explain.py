@@ -23,7 +23,8 @@ tell, or what never happens, is null. Each workload has::
                       latest_kill_hanging; null if no probe limits it
       running         kill, leaves_endpoints (of an app that answers 503),
                       leaves_endpoints_hanging, returns, kill_may_be_first
-      endings         by deletion, liveness, startup: why, grace, hook (does, takes), hook_fits,
+      endings         by deletion, liveness, startup: why, grace, hook (does, takes: null if
+                      nobody can tell, and if it never ends: then it doesn't fit), hook_fits,
                       left_for_sigterm, waits_for_others, and moments: at, what, latest (it may
                       come sooner); what is begin, prestop, last_connection, sigterm or sigkill
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from healthkit import timing
@@ -83,6 +84,8 @@ def _verdict(ending: Ending) -> str:
         return _hookless(ending)
     if hook.takes is None:
         return "Nobody can tell how long the hook takes: SIGTERM comes when it ends."
+    if math.isinf(hook.takes):
+        return f"The hook does not fit: it never ends, and SIGTERM gets {left}, no more."
     takes = f"{seconds(hook.takes)} of {ending.grace} s"
     if not ending.fits:
         return f"The hook does not fit: it takes {takes}, and SIGTERM gets {left}, no more."

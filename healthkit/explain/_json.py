@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -109,5 +110,8 @@ def _span(found: Span | None) -> Json | None:
 
 
 def _seconds(value: float | None) -> float | None:
-    """Return seconds without what adding up floats has left behind the thousandths."""
-    return None if value is None else round(value, 3)
+    """Return seconds without what adding up floats has left behind the thousandths.
+
+    For ever is no number in JSON.
+    """
+    return None if value is None or math.isinf(value) else round(value, 3)

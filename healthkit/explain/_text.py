@@ -90,4 +90,5 @@ def _wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
     lines = textwrap.wrap(
         kept, WIDTH, initial_indent=first, subsequent_indent=hang, break_on_hyphens=False
     )
-    return [line.replace(_GLUE, " ") for line in lines]
+    # textwrap leaves a blank where a long word would begin just at the end of a line
+    return [line.replace(_GLUE, " ").rstrip() for line in lines]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from healthkit import timing
 from healthkit.explain._asks import asks, is_lost
-from healthkit.explain._hooks import hook_length
 from healthkit.explain._qos import qos
 from healthkit.explain._values import (
     Asked,
@@ -24,12 +23,15 @@ from healthkit.explain._values import (
     Start,
     Told,
 )
+from healthkit.lint._facts.hooks import command_length
+from healthkit.manifests import Exec, Sleep, TcpSocket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from healthkit.explain._values import Why
     from healthkit.manifests import Container, PodSpec, Probe, Workload
+    from healthkit.manifests import Hook as Does
 
 
 def explain(workload: Workload, container: str | None = None) -> Explanation:
@@ -142,7 +144,25 @@ def _hook(container: Container) -> Hook | None:
     hook = container.pre_stop
     if hook is None:
         return None
-    return Hook(asks(hook), 0.0 if is_lost(hook, container) else hook_length(hook))
+    return Hook(asks(hook), 0.0 if is_lost(hook, container) else _takes(hook))
+
+
+def _takes(hook: Does) -> float | None:
+    """Return the seconds that a hook takes; None if nobody can tell.
+
+    A tcpSocket fails at once: the API admits it and the kubelet has no such hook
+    (pkg/kubelet/lifecycle/handlers.go, Run).
+    """
+    match hook:
+        case TcpSocket():
+            return 0.0
+        case Sleep(seconds):
+            return float(seconds)
+        case Exec(command):
+            found = command_length(command)
+            return found.least if found.is_known else None
+        case _:
+            return None
 
 
 def _ending(why: Why, grace: int, hook: Hook | None, *, waits: bool = False) -> Ending:

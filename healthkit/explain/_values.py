@@ -82,7 +82,7 @@ class Hook:
 
     #: ``sleep 10 s``.
     does: str
-    #: None: nobody can tell.
+    #: `math.inf` is for ever; None: nobody can tell.
     takes: float | None
 
 

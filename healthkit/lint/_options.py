@@ -62,9 +62,10 @@ def version(what: str, text: str) -> Version:
         found = (int(parts[0]), int(parts[1]))
         if OLDEST <= found <= NEWEST:
             return found
-    expected = f"a Kubernetes version from {_shown(OLDEST)} to {_shown(NEWEST)}, as in 1.34"
+    expected = f"a Kubernetes version from {written(OLDEST)} to {written(NEWEST)}, as in 1.34"
     raise ConfigError(f"{what}={shown(text)}: expected {expected}")
 
 
-def _shown(found: Version) -> str:
+def written(found: Version) -> str:
+    """Return a version as it is read: ``1.34``."""
     return ".".join(str(part) for part in found)

@@ -93,8 +93,13 @@ class Rule:
             what=found.what,
             why=found.why or self.about.why,
             fix=found.fix or self.about.fix,
-            numbers=found.numbers,
+            numbers={name: _rounded(value) for name, value in found.numbers.items()},
         )
+
+
+def _rounded(value: Number) -> Number:
+    """Return a number without what adding up floats has left behind its thousandths."""
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def manifests_rule(about: About) -> Callable[[Callable[[Manifests], Iterator[Found]]], Rule]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from healthkit._validate import duration
 from healthkit.errors import ConfigError
 from healthkit.lint._facts.services import service_ports
-from healthkit.timing import Timing
+from healthkit.timing import DEFAULT_GRACE, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -269,4 +269,4 @@ class Workload:
     def grace(self) -> int:
         """The pod's grace period in whole seconds; below 0 is 1, as for the API server."""
         found = (self.pod / "terminationGracePeriodSeconds").whole
-        return 30 if found is None else found if found >= 0 else 1
+        return DEFAULT_GRACE if found is None else found if found >= 0 else 1

@@ -6,10 +6,13 @@ rules' own; a rule that is excused and has nothing to say does no harm.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from healthkit import timing
+from healthkit.lint._facts.endpoints import is_for_startup
+from healthkit.lint._rules.boots import MOST_BOOT
+from healthkit.lint._rules.prestops import LEAST_HOOK
+from healthkit.lint._rules.shutdown import MOST_GRACE
 from healthkit.render._yaml import shown
 
 if TYPE_CHECKING:
@@ -17,14 +20,6 @@ if TYPE_CHECKING:
 
     from healthkit.render._plan import Plan
     from healthkit.render._wanted import Settled
-
-#: Seconds: HK211, HK310 and HK309 speak beyond these.
-_LONG_START: Final = 1800
-_SHORT_DELAY: Final = 5
-_LONG_GRACE: Final = 300
-
-#: The words by which HK106 knows a path that is made for startup probes.
-_STARTUP_WORDS: Final = frozenset({"start", "started", "startup", "startupz"})
 
 
 def excuses(found: Settled, plan: Plan) -> dict[str, str]:
@@ -34,18 +29,14 @@ def excuses(found: Settled, plan: Plan) -> dict[str, str]:
 
 def _excuses(found: Settled, plan: Plan) -> Iterator[tuple[str, str]]:
     wanted = found.wanted
-    if found.shows_startup and _STARTUP_WORDS.isdisjoint(_words(found.startup_path)):
+    if found.shows_startup and not is_for_startup(found.startup_path):
         yield "HK106", f"{found.startup_path} is the startup endpoint of {wanted.app or 'the app'}"
-    if timing.guaranteed_boot(plan.startup) > _LONG_START:
+    if timing.guaranteed_boot(plan.startup) > MOST_BOOT:
         yield "HK211", f"a start of {shown(plan.start)} s was asked for"
     if not plan.drain_delay:
         yield "HK301", "a drain delay of 0 s was asked for"
-    if plan.grace > _LONG_GRACE:
+    if plan.grace > MOST_GRACE:
         asked = f"a drain of {shown(wanted.drain_delay)} s and requests of"
         yield "HK309", f"{asked} {shown(plan.in_flight)} s were asked for"
-    if wanted.drain_delay < _SHORT_DELAY:
+    if wanted.drain_delay < LEAST_HOOK:
         yield "HK310", f"a drain delay of {shown(wanted.drain_delay)} s was asked for"
-
-
-def _words(path: str) -> list[str]:
-    return re.split("[^a-z]+", path.lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from healthkit import _validate
+from healthkit.lint._options import written
 from healthkit.lint._rules import IDS
 from healthkit.lint._workload import BOOT, LONGEST_REQUEST
 from healthkit.render import _container, _excuses, _reasons
@@ -52,9 +53,9 @@ def _text(lines: list[str]) -> str:
 
 
 def _title(found: Settled) -> str:
-    major, minor = found.wanted.kube_version
+    oldest = written(found.wanted.kube_version)
     settings = "" if found.wanted.app is None else f", by the settings of {found.wanted.app}"
-    return f"By healthkit render, for Kubernetes {major}.{minor} and later{settings}."
+    return f"By healthkit render, for Kubernetes {oldest} and later{settings}."
 
 
 def _label(found: Settled) -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from healthkit import _validate
 from healthkit.errors import ConfigError
 from healthkit.lint._facts.servers import Server, server
-from healthkit.lint._options import MEASURED
+from healthkit.lint._options import MEASURED, written
+from healthkit.lint._rules.prestops import SLEEPS
 from healthkit.manifests import _names
 from healthkit.manifests._app import AppSettings
 from healthkit.render import _server
@@ -44,9 +45,6 @@ AFTER_SLEEP: Final = 1.0
 #: More pods, or more workers, are a slip.
 _MOST_REPLICAS: Final = 10_000
 _MOST_WORKERS: Final = 1_000
-
-#: Kubernetes with the ``sleep`` action on by default (KEP-3960: beta in 1.30).
-_SLEEP_SINCE: Final[Version] = (1, 30)
 
 #: A server of which nothing is known.
 _UNKNOWN: Final = Server(name="")
@@ -204,11 +202,10 @@ def _seconds(what: str, value: float, *, hint: str, zero: bool = True) -> None:
 def _check_sleep(wanted: Wanted) -> None:
     if wanted.pre_stop != "sleep":
         return
-    if wanted.kube_version < _SLEEP_SINCE:
-        major, minor = wanted.kube_version
+    if wanted.kube_version < SLEEPS:
         raise ConfigError(
-            f"found pre-stop=sleep for Kubernetes {major}.{minor}, which has no sleep action: "
-            "expected 1.30 or later, or pre-stop=exec"
+            f"found pre-stop=sleep for Kubernetes {written(wanted.kube_version)}, which has no "
+            f"sleep action: expected {written(SLEEPS)} or later, or pre-stop=exec"
         )
     if not wanted.drain_delay:
         raise ConfigError(

@@ -47,7 +47,7 @@ HANDLERS: st.SearchStrategy[Handler] = st.one_of(
 )
 HOOKS: st.SearchStrategy[Hook] = st.one_of(
     st.builds(Sleep, st.integers(0, 400)),
-    st.builds(Exec, st.just(("sleep", "5"))),
+    st.builds(Exec, st.sampled_from([("sleep", "5"), ("sleep", "infinity")])),
     st.builds(Exec, st.lists(TEXTS, min_size=1, max_size=4).map(tuple)),
     st.builds(TcpSocket, PORTS),
     st.builds(HttpGet, TEXTS, PORTS),

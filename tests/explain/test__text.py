@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from healthkit.explain import Explanation, as_text, explain, svg
-from healthkit.explain._text import WIDTH, plain
+from healthkit.explain._text import WIDTH, _wrapped, plain
 from healthkit.manifests import read
 from tests.explain.pods import EXPLANATIONS
 
@@ -53,3 +53,10 @@ def test_no_line_is_longer_than_a_terminal(found: Explanation) -> None:
 def test_what_is_not_ascii_is_escaped() -> None:
     """So that no terminal does what a manifest wants."""
     assert plain("caf\xe9 \x1b[31m \u4f60") == r"caf\xe9 \x1b[31m \u4f60"
+
+
+def test_no_line_ends_with_a_blank() -> None:
+    """Also not where a word that is longer than a line would begin at its end."""
+    for length in range(70, 81):
+        lines = _wrapped(f"{'a' * length} {'b' * 90}", "")
+        assert "".join(lines) == "a" * length + "b" * 90

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 
 from healthkit import timing
-from healthkit.explain import Explanation, Rollout, explain
+from healthkit.explain import Explanation, Rollout, as_dict, as_text, explain, svg
 from healthkit.manifests import (
     Container,
     Exec,
+    Hook,
     HttpGet,
     Port,
     Probe,
@@ -222,3 +225,45 @@ def test_a_port_with_a_name_is_found() -> None:
     """If the container declares it."""
     container = Container("app", ports=(Port(80, "web"),), liveness=LOST)
     assert told(container).start is not None
+
+
+@pytest.mark.parametrize(
+    ("hook", "takes"),
+    [
+        (Sleep(5), 5), (Sleep(0), 0), (TcpSocket(80), 0), (Exec(("/bin/sleep", "0.5")), 0.5),
+        (Exec(("/bin/bash", "-ec", " exec sleep 2m; ")), 120), (Exec(("sleep", "1h")), 3600),
+        (Exec(("sh", "-c", "sleep 5 && nginx -s quit")), 5),
+        (Exec(("sleep", "infinity")), math.inf),
+    ],
+)  # fmt: skip
+def test_a_hook_takes_what_the_linter_takes_it_to_take(hook: Hook, takes: float) -> None:
+    """By whatever way it sleeps; one that can't be is over at once."""
+    found = told(Container("app", pre_stop=hook)).endings[0].hook
+    assert found is not None
+    assert found.takes == takes
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        HttpGet("/drain"), Exec(("./drain.sh",)), Exec(("sh", "-c", "sleep 5; ./drain.sh")),
+        Exec(("sh", "-c", "sleep $DELAY")), Exec(("sleep", "-1")), Exec(("sleep",)),
+        Exec(("python", "-c", "sleep 5")),
+    ],
+)  # fmt: skip
+def test_of_another_hook_nobody_can_tell(hook: Hook) -> None:
+    """It may take as long as it wants."""
+    found = told(Container("app", pre_stop=hook)).endings[0].hook
+    assert found is not None
+    assert found.takes is None
+
+
+def test_a_hook_without_end_is_told_written_and_drawn() -> None:
+    """As one that doesn't fit; JSON has no number for it."""
+    found = explain(pod(Container("app", pre_stop=Exec(("sleep", "infinity")), liveness=PROBE)))
+    assert found.containers[0].endings[0].at("sigterm") == 30
+    assert "it never ends, and SIGTERM gets 2 s, no more" in " ".join(as_text(found).split())
+    text = json.dumps(as_dict(found), allow_nan=False)
+    ending = json.loads(text)["containers"][0]["endings"][0]
+    assert (ending["hook"]["takes"], ending["hook_fits"]) == (None, False)
+    assert "run sleep infinity" in svg([found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from tests.lint.texts import FINE, SERVICE, manifests
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from healthkit.lint._finding import Finding
+    from healthkit.lint._finding import Finding, Number
     from healthkit.lint._manifests import Manifests, Thing
     from healthkit.lint._workload import Container, Probe, Workload
 
@@ -129,3 +130,20 @@ def test_a_file_is_named_in_full() -> None:
         yield Found(at=thing.root, what="x")
 
     assert [one.file for _, one in rule.findings(All([document]))] == ["long/a.yaml"]
+
+
+def test_numbers_are_rounded_to_milliseconds() -> None:
+    """What adding up floats leaves behind is nothing that anybody has computed."""
+
+    @thing_rule(ABOUT)
+    def rule(thing: Thing) -> Iterator[Found]:
+        numbers: dict[str, Number] = {
+            "sum": 0.1 + 1.1,
+            "whole": 3,
+            "word": "infinity",
+            "none": math.inf,
+        }
+        yield Found(at=thing.root, what="x", numbers=numbers)
+
+    ((_, one),) = rule.findings(manifests(SERVICE))
+    assert one.numbers == {"sum": 1.2, "whole": 3, "word": "infinity", "none": math.inf}

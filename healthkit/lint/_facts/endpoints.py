@@ -6,6 +6,7 @@ test holds this list against the engine's own presets.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ OWN_PATHS: Final = (
 #: The parts of a path by which it says itself that a startup probe is to ask there. The presets'
 #: startup paths each have one.
 STARTUP_WORDS: Final = frozenset({"start", "started", "startup", "startupz"})
+
+
+def path_words(path: str) -> list[str]:
+    """Return what a path is made of, in small letters: ``health`` and ``ready``."""
+    return re.split(r"[/\-_.]", path.lower())
+
+
+def is_for_startup(path: str) -> bool:
+    """Whether a path says itself that a startup probe is to ask there."""
+    return not STARTUP_WORDS.isdisjoint(path_words(path))
 
 
 def is_own(path: str, container: Container) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import LONGEST, duration
 from healthkit.errors import ConfigError
+from healthkit.lint._facts.own import own_command
 from healthkit.lint._facts.servers import values
 from healthkit.lint._facts.shell import base, script
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from healthkit.lint._facts.shell import Script, Step
+    from healthkit.lint._workload import Container
     from healthkit.manifests._loose import Loose
 
 #: What takes no time, and neither fails nor ends anything.
@@ -61,15 +63,28 @@ class Length:
         return "infinity" if math.isinf(self.least) else self.least
 
 
+#: What is over at once.
+NOTHING: Final = Length(0.0, 0.0)
+
+
 def length(hook: Loose) -> Length:
-    """Return what a hook takes; exactly nothing if there is none."""
-    if not hook:
-        return Length(0.0, 0.0)
+    """Return what a hook takes; exactly nothing if there is none.
+
+    A tcpSocket fails at once: the API admits it and the kubelet has no such hook
+    (pkg/kubelet/lifecycle/handlers.go, Run).
+    """
+    if not hook or hook / "tcpSocket":
+        return NOTHING
     seconds = (hook / "sleep" / "seconds").whole
     if seconds is not None:
         told = float(max(seconds, 0))
         return Length(told, told)
-    read = script(commands(hook))
+    return command_length(commands(hook))
+
+
+def command_length(words: Sequence[str]) -> Length:
+    """Return what a command takes; of none, and of a file of commands, nobody can tell."""
+    read = script(words)
     return Length() if read is None else _of(read)
 
 
@@ -78,9 +93,15 @@ def commands(hook: Loose) -> tuple[str, ...]:
     return (hook / "exec" / "command").texts
 
 
-def drains(hook: Loose) -> bool:
-    """Whether a hook is ``healthkit drain``: then it takes what the drain takes."""
-    return _drain(hook) is not None
+def drains(container: Container) -> bool:
+    """Whether a container's hook makes the app drain, and takes what the drain takes.
+
+    It is ``healthkit drain``, or a request for the app's own path for that.
+    """
+    hook, app = container.pre_stop, container.workload.manifests.app_of(container)
+    path = (hook / "httpGet" / "path").text.partition("?")[0]
+    own = app.prestop_path if app else None
+    return _drain(hook) is not None or (own is not None and path.endswith(own))
 
 
 def drain_limit(hook: Loose) -> float | None:
@@ -95,14 +116,8 @@ def drain_limit(hook: Loose) -> float | None:
 
 def _drain(hook: Loose) -> Step | None:
     read = script(commands(hook))
-    return next((step for step in read.steps if is_healthkit(step.words)), None) if read else None
-
-
-def is_healthkit(words: Sequence[str]) -> bool:
-    """Whether a command is one of healthkit's: ``healthkit drain``, ``python -m healthkit run``."""
-    plain = words[1:] if words[:1] == ("exec",) else words
-    by_name = bool(plain) and base(plain[0]) == "healthkit"
-    return by_name or tuple(plain[1:3]) == ("-m", "healthkit")
+    steps = read.steps if read else ()
+    return next((step for step in steps if own_command(step.words) == "drain"), None)
 
 
 def _of(read: Script) -> Length:

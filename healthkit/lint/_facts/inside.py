@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import duration
 from healthkit.errors import ConfigError
-from healthkit.lint._facts.hooks import commands, is_healthkit
+from healthkit.lint._facts.hooks import commands
 from healthkit.lint._facts.launch import launch
+from healthkit.lint._facts.own import own_command
 from healthkit.lint._facts.servers import values
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from healthkit.lint._workload import Container
 
 _PREFIX: Final = "HEALTHKIT_"
+
+#: The variable that says where the workers meet.
+STATE_DIR: Final = f"{_PREFIX}STATE_DIR"
 
 #: The settings that may be variables; `healthkit._settings` has the same.
 SETTINGS: Final = frozenset(
@@ -79,7 +83,8 @@ def inside(container: Container) -> Inside | None:
 def _speaks(container: Container) -> bool:
     """Whether a variable, a hook or a probe is healthkit's."""
     names = {_PREFIX + name.upper() for name in SETTINGS}
-    return bool(names & container.variables) or any(is_healthkit(one) for one in _run_in(container))
+    is_run = any(own_command(words) is not None for words in _run_in(container))
+    return is_run or bool(names & container.variables)
 
 
 def _run_in(container: Container) -> Iterator[tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """The text of ``sh -c``, as the simple commands in it. Nothing is run, and nothing is refused.
 
-It is read as far as rules need it: quotes, comments, operators. What is not understood makes a
-script crooked, and then nobody may say what it does for certain.
+It is read as far as rules need it. What is not understood makes a script crooked, and then nobody
+may say what it does for certain: substitutions, the shell's grammar, what is left open.
 
 The surprising fact: bash puts the last simple command of a ``-c`` text in its own place, as if it
 said exec, and Debian's sh doesn't (bash 5.2 and dash 0.5.12, tried).
@@ -13,35 +13,29 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from healthkit.lint._facts.tokens import tokens
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from healthkit.lint._facts.tokens import Token
 
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 
 #: Words before a command that belong to the shell's grammar.
-_GRAMMAR: Final = frozenset(
+GRAMMAR: Final = frozenset(
     {"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "for", "case", "esac"}
     | {"function", "{", "}", "!", "[[", "time", "in", "select"}
 )
 
+#: What means the same: ``|&`` is a pipe for the errors too.
+_SAME: Final = {"\n": ";", "|&": "|"}
+
 #: What joins commands and leaves it certain that each of them is run.
 _SIMPLE: Final = frozenset({"", ";", "&&", "||", "|", "&"})
 
-_TOKEN: Final = re.compile(
-    r"""(?P<blank>(?:[ \t\r]|\\\n)+)
-      | (?P<comment>\#[^\n]*)
-      | (?P<redirection>\d*(?:<<-?|>>|>\||<>|[<>])&?)
-      | (?P<operator>&&|\|\||;;|[;&|()\n])
-      | (?P<word>(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^\s;&|()<>'"\\])+)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-_PIECE: Final = re.compile(r"""\\(.)|'([^']*)'|"((?:\\.|[^"\\])*)\"""", re.DOTALL)
-_ESCAPED: Final = re.compile(r'\\([$`"\\])')
-
 #: ``NAME=value``, before a command.
-ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)
+ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)\+?=(.*)", re.ASCII | re.DOTALL)
 
 #: How many commands are read of one text.
 MOST_STEPS: Final = 1000
@@ -63,7 +57,8 @@ class Step:
     """One simple command."""
 
     words: tuple[str, ...]
-    #: What joins it with the one before and the one after: ``;``, ``&&``, ``||``, ``|``, ``&``.
+    #: What joins it with the one before and the one after: ``;``, ``&&``, ``||``, ``|``, ``&``;
+    #: or a parenthesis, or a backquote.
     before: str = ""
     after: str = ""
     is_redirected: bool = False
@@ -78,6 +73,8 @@ class Script:
     is_straight: bool = True
     #: The shell that reads it: ``bash``; "" if none does.
     shell: str = ""
+    #: Which words of the shell's grammar are in it: ``case``, ``esac``.
+    grammar: frozenset[str] = frozenset()
 
     @property
     def traps(self) -> bool:
@@ -127,16 +124,14 @@ def _text(arguments: Sequence[str]) -> str | None:
 def parse(text: str, shell: str = "sh") -> Script:
     """Return the simple commands of a shell's text."""
     steps = _Steps()
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None or len(steps.done) >= MOST_STEPS:  # a quote that isn't closed
+    for token in tokens(text):
+        if len(steps.done) >= MOST_STEPS:
             steps.is_straight = False
             break
-        at = match.end()
-        steps.take(str(match.lastgroup), match[0])
+        steps.take(token)
     steps.end("")
-    return Script(tuple(steps.done), steps.is_straight, shell)
+    is_straight = steps.is_straight and not steps.grammar
+    return Script(tuple(steps.done), is_straight, shell, frozenset(steps.grammar))
 
 
 class _Steps:
@@ -145,49 +140,43 @@ class _Steps:
     def __init__(self) -> None:
         self.done: list[Step] = []
         self.is_straight = True
+        self.grammar: set[str] = set()
         self._words: list[str] = []
         self._before = ""
         self._is_redirected = self._is_target = False
 
-    def take(self, kind: str, text: str) -> None:
+    def take(self, token: Token) -> None:
         """Go on by one token."""
-        if kind == "operator":
-            self.end(";" if text == "\n" else text)
-        elif kind == "redirection":
-            self._is_redirected = self._is_target = True
-            self.is_straight = self.is_straight and not text.endswith(("<<", "<<-"))
-        elif kind == "word":
-            self._word(text)
+        match token.kind:
+            case "operator":
+                self.end(token.text)
+            case "redirection":
+                self._is_redirected = self._is_target = True
+                self.is_straight = self.is_straight and "<<" not in token.text
+            case "word":
+                self._word(token)
+            case _:  # cut
+                self.is_straight = False
 
-    def _word(self, text: str) -> None:
+    def _word(self, token: Token) -> None:
         if self._is_target:
             self._is_target = False
-        elif not self._words and text in _GRAMMAR:
-            self.is_straight = False
+        elif not self._words and not token.is_quoted and token.text in GRAMMAR:
+            self.grammar.add(token.text)
         else:
-            self._words.append(unquoted(text))
+            self._words.append(token.text)
 
     def end(self, operator: str) -> None:
         """End the command that is being read, if there is one."""
-        self.is_straight = self.is_straight and operator in _SIMPLE
+        joined = _SAME.get(operator, operator)
+        self.is_straight = self.is_straight and joined in _SIMPLE
         if self._words:
             words = tuple(self._words)
-            self.done.append(Step(words, self._before, operator, self._is_redirected))
-            self._before = operator
+            self.done.append(Step(words, self._before, joined, self._is_redirected))
+        if self._words or operator != "\n":  # a && may stand at the end of a line
+            self._before = joined
         self._words = []
         self._is_redirected = self._is_target = False
-
-
-def unquoted(word: str) -> str:
-    """Return a word without its quotes."""
-    return _PIECE.sub(_bare, word)
-
-
-def _bare(piece: re.Match[str]) -> str:
-    escaped, single, double = piece.groups()
-    if escaped is not None:
-        return "" if escaped == "\n" else escaped
-    return single if single is not None else _ESCAPED.sub(r"\1", double)
 
 
 def filled(word: str, env: Mapping[str, str]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from healthkit.lint._facts.inside import STATE_DIR
+from healthkit.lint._facts.launch import SERVERS, launch
 from healthkit.lint._facts.mounts import has_read_only_root, is_writable
 from healthkit.lint._facts.policies import admits, policies_of
 from healthkit.lint._facts.roles import Right, account_of, may
-from healthkit.lint._facts.servers import server
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule, workload_rule
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from healthkit.lint._workload import Container, Workload
     from healthkit.manifests._loose import Loose
-
-#: The variable that says where healthkit keeps its state; see `Health`.
-STATE_DIR: Final = "HEALTHKIT_STATE_DIR"
 
 #: How the condition types of healthkit's own readiness gates begin.
 OUR_GATES: Final = "healthkit.dev/"
@@ -33,7 +31,9 @@ _UNITS: Final = {"": 1_000.0, "m": 1.0, "u": 1e-3, "n": 1e-6}
 _QUANTITY: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([mun]?)", re.ASCII)
 
 #: A word by itself that only a Python program has.
-_PYTHON: Final = re.compile(r"(?<![a-z0-9])(python[0-9.]*|pypy[0-9.]*|gunicorn|uvicorn)(?![a-z])")
+_PYTHON: Final = re.compile(
+    rf"(?<![a-z0-9])((python|pypy)[0-9.]*|{'|'.join(sorted(SERVERS))})(?![a-z])"
+)
 
 _PATCH_STATUS: Final = Right("", "pods/status", "patch")
 
@@ -98,8 +98,8 @@ def thousandths(quantity: Loose) -> float | None:
 
 def _is_python(container: Container) -> bool:
     said = [container.image.lower(), *(word.lower() for word in container.words)]
-    words = any(_PYTHON.search(one) for one in said)
-    return words or server(container.words, container.env) is not None
+    is_named = any(_PYTHON.search(one) for one in said)
+    return is_named or launch(container.words, container.env).is_python
 
 
 # -- the network -----------------------------------------------------------------------------------

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from healthkit.lint._facts.inside import STATE_DIR
 from healthkit.lint._facts.mounts import mount_at
 from healthkit.lint._facts.servers import server
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule, probe_rule
-from healthkit.lint._rules.access import STATE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

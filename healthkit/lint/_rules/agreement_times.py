@@ -7,10 +7,11 @@ and nothing is waited for twice.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from healthkit import timing
-from healthkit.lint._facts.sleeping import drains, slept
+from healthkit.lint._facts.hooks import drains, length
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule
 from healthkit.timing import Timing
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 #: What the README advises beside a hook that sleeps: enough for busy clients to be told.
 _SHORT: Final = 1.0
-
-#: A Deployment's default (pkg/apis/apps/v1/defaults.go).
-_PROGRESS: Final = 600
 
 
 @container_rule(
@@ -42,7 +40,7 @@ _PROGRESS: Final = 600
 )
 def two_delays(container: Container) -> Iterator[Found]:
     """Yield hooks that sleep beside an app that doesn't wait at all, or waits once more."""
-    app, sleep = _app(container), slept(container.pre_stop)
+    app, sleep = _app(container), _slept(container)
     if app is None or not sleep or 0 < app.drain_delay <= _SHORT:
         return
     delay, together = app.drain_delay, timing.serving_on(sleep, app.drain_delay)
@@ -96,9 +94,15 @@ def drain_too_long(container: Container) -> Iterator[Found]:
         )
 
 
+def _slept(container: Container) -> float:
+    """Return how long a hook sleeps that does nothing else; for ever is HK302's."""
+    hook = length(container.pre_stop)
+    return hook.least if hook.is_known and math.isfinite(hook.least) else 0.0
+
+
 def _needed(container: Container, app: AppSettings) -> float:
     """Return the grace period that an app needs. Of an unknown hook nothing is counted."""
-    hook = 0.0 if drains(container.pre_stop, app) else slept(container.pre_stop) or 0.0
+    hook = 0.0 if drains(container) else _slept(container)
     return timing.grace_needed(timing.serving_on(hook, app.drain_delay), app.drain_timeout)
 
 
@@ -164,7 +168,7 @@ def _given_up(container: Container, app: AppSettings, ready_after: float) -> Ite
     latest = ready_after if startup is None else timing.started(startup.times, ready_after)
     times = Timing() if readiness is None else readiness.times
     needed = timing.progress_needed(latest, times, (spec / "minReadySeconds").whole or 0)
-    deadline = at.whole or _PROGRESS
+    deadline = at.whole or timing.DEFAULT_PROGRESS
     if needed >= deadline:
         yield Found(
             at=at,

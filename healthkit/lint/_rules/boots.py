@@ -24,9 +24,6 @@ MOST_PERIOD: Final = 10
 #: Nobody watches a broken image for longer than half an hour.
 MOST_BOOT: Final = 1800
 
-#: kubernetes pkg/apis/apps/v1/defaults.go, SetDefaults_Deployment.
-PROGRESS_DEADLINE: Final = 600
-
 
 @workload_rule(
     About(
@@ -156,7 +153,7 @@ def outlasts_the_deadline(workload: Workload) -> Iterator[Found]:
         return
     spec = workload.thing.root / "spec"
     deadline = (spec / "progressDeadlineSeconds").whole
-    deadline = PROGRESS_DEADLINE if deadline is None else deadline
+    deadline = timing.DEFAULT_PROGRESS if deadline is None else deadline
     for container in workload.containers:
         startup, readiness = (container.probes.get(kind) for kind in ("startup", "readiness"))
         if startup is None:

@@ -27,7 +27,6 @@ MOST_TO_WITHDRAW: Final = 60
 #: Of these the API server makes the default if they are 0; a delay of 0 is none, and means it.
 _NEVER_ZERO: Final = tuple(name for name, default in DEFAULTS.items() if default)
 
-
 #: What says that a timeout is a second, with the words for it.
 _A_SECOND: Final[Mapping[int | None, str]] = {
     None: "timeoutSeconds is not set, and the default is 1",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from healthkit.lint._facts.scripts import Program, basename, has_pipeline, programs, script
+from healthkit.lint._facts.own import own_command
+from healthkit.lint._facts.programs import Program, has_pipeline, programs, scripts
+from healthkit.lint._facts.shell import base
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, probe_rule
 
@@ -80,7 +82,7 @@ def orphans(probe: Probe) -> Iterator[Found]:
     """Yield probes that leave processes to a process 1 that may not care for them."""
     if _reaps(probe.container):
         return
-    piped = has_pipeline(script(probe.command))
+    piped = any(has_pipeline(one) for one in scripts(probe.command))
     timed = any(program.name == "timeout" for program in programs(probe.command))
     if piped or timed:
         does = "a pipeline" if piped else "timeout"
@@ -93,9 +95,7 @@ def _reaps(container: Container) -> bool:
     pod, words = container.workload.pod, container.words
     if (pod / "shareProcessNamespace").flag is True or (pod / "hostPID").flag is True:
         return True
-    first = basename(words[0]) if words else ""
-    is_healthkit = re.match(r"(\S*/)?(healthkit|python[0-9.]* -m healthkit) run\b", " ".join(words))
-    return first in _REAPERS or is_healthkit is not None
+    return base("".join(words[:1])) in _REAPERS or own_command(words) == "run"
 
 
 @probe_rule(
@@ -137,8 +137,5 @@ def _interpreters(probe: Probe) -> Iterator[str]:
 
 def _is_own_probe(program: Program) -> bool:
     words = program.arguments
-    return any(one.endswith("healthkit/probe.py") for one in words) or words[:3] == (
-        "-m",
-        "healthkit",
-        "probe",
-    )
+    is_file = any(one.endswith("healthkit/probe.py") for one in words)
+    return is_file or own_command((program.name, *words)) == "probe"

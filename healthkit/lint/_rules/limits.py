@@ -127,7 +127,7 @@ def _ways(container: Container) -> Iterator[_Way]:
     longest = container.workload.seconds(LONGEST_REQUEST)
     if healthkit is not None:
         yield _drained(container, healthkit, longest)
-    if drains(container.pre_stop):
+    if drains(container):
         return
     hook = length(container.pre_stop).least
     limit = _limit(started)
@@ -155,7 +155,7 @@ def _drained(container: Container, healthkit: Inside, longest: float | None) -> 
     limit = drain_limit(hook)
     if limit is not None:
         return _Way(0.0, _NOTHING, Said(limit), "healthkit drain --timeout")
-    before = 0.0 if drains(hook) else length(hook).least
+    before = 0.0 if drains(container) else length(hook).least
     if longest is not None:
         who = f"the annotation {LONGEST_REQUEST}"
         return _Way(before, healthkit.drain_delay, Said(longest), who)

@@ -10,6 +10,7 @@ from healthkit.lint._facts.hooks import commands, length
 from healthkit.lint._facts.inside import inside
 from healthkit.lint._facts.shell import SHELLS, base
 from healthkit.lint._finding import Severity
+from healthkit.lint._options import written
 from healthkit.lint._rule import About, Found, container_rule
 
 if TYPE_CHECKING:
@@ -53,13 +54,9 @@ def too_new(container: Container) -> Iterator[Found]:
     for hook in ("postStart", "preStop"):
         sleep = container.at / "lifecycle" / hook / "sleep"
         if sleep and version < SLEEPS:
-            yield Found(at=sleep, what=f"the sleep action needs Kubernetes {_shown(SLEEPS)}")
+            yield Found(at=sleep, what=f"the sleep action needs Kubernetes {written(SLEEPS)}")
         elif (sleep / "seconds").whole == 0 and version < SLEEPS_ZERO:
-            yield Found(at=sleep, what=f"a sleep of 0 needs Kubernetes {_shown(SLEEPS_ZERO)}")
-
-
-def _shown(version: tuple[int, int]) -> str:
-    return ".".join(str(part) for part in version)
+            yield Found(at=sleep, what=f"a sleep of 0 needs Kubernetes {written(SLEEPS_ZERO)}")
 
 
 @container_rule(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from healthkit.lint._facts.inside import inside
+from healthkit.lint._facts.inside import STATE_DIR, inside
 from healthkit.lint._facts.launch import launch
+from healthkit.lint._facts.mounts import mount_at
 from healthkit.lint._facts.servers import server_of
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule, workload_rule
@@ -67,7 +68,7 @@ def foreign_state(workload: Workload) -> Iterator[Found]:
         directory = _directory(container)
         if directory is None:
             continue
-        mount = _mount(container, directory)
+        mount = mount_at(container, directory)
         found = _not_its_pods(container, directory, mount)
         first = seen.setdefault(_place(directory, mount), container)
         if not found and first is not container:
@@ -87,23 +88,13 @@ def _directory(container: Container) -> str | None:
 def _said_at(container: Container) -> Loose:
     """Return where the state directory is said, or what is nearest to that."""
     for one in (container.at / "env").items:
-        if (one / "name").text == "HEALTHKIT_STATE_DIR":
+        if (one / "name").text == STATE_DIR:
             return one
     return container.at
 
 
 def _is_below(path: str, directory: str) -> bool:
     return f"{path}/".startswith(f"{directory.rstrip('/')}/")
-
-
-def _mount(container: Container, directory: str) -> Loose | None:
-    """Return the mount that a directory is in: the innermost."""
-    found = [
-        (len(path), one)
-        for one in (container.at / "volumeMounts").items
-        if (path := (one / "mountPath").text) and _is_below(directory, path)
-    ]
-    return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def _not_its_pods(container: Container, directory: str, mount: Loose | None) -> Found | None:
@@ -145,7 +136,7 @@ def _kind(container: Container, name: str) -> str | None:
         title="several workers without a state directory",
         why="each worker answers probes for itself alone: the pod is ready when the one that was "
         "asked is, and drains worker by worker",
-        fix="set HEALTHKIT_STATE_DIR to a directory in an emptyDir, or start the server by "
+        fix=f"set {STATE_DIR} to a directory in an emptyDir, or start the server by "
         "healthkit run --",
         source="healthkit: Health(state_dir=..., workers=...)",
     )

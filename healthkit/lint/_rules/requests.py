@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import shown
-from healthkit.lint._facts.endpoints import STARTUP_WORDS
+from healthkit.lint._facts.endpoints import is_for_startup, path_words
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule, probe_rule
 
@@ -170,7 +169,7 @@ def deep_liveness(container: Container) -> Iterator[Found]:
     if liveness is None or not liveness.http:
         return
     words = container.workload.manifests.options.dependency_words
-    said = [word for word in _words(liveness.path) if word in words]
+    said = [word for word in path_words(liveness.path) if word in words]
     sharing = [one for one in container.workload.containers if _is_readiness_of(liveness, one)]
     reason = (
         f"which speaks of {said[0]}"
@@ -182,10 +181,6 @@ def deep_liveness(container: Container) -> Iterator[Found]:
     if reason:
         what = f"the livenessProbe asks for {shown(liveness.path)}, {reason}"
         yield Found(at=liveness.http / "path", what=what)
-
-
-def _words(path: str) -> list[str]:
-    return re.split(r"[/\-_.]", path.lower())
 
 
 def _is_readiness_of(liveness: Probe, other: Container) -> bool:
@@ -226,9 +221,7 @@ def _is_for_startup(probe: Probe) -> bool:
     """Whether a path says that it is for startup probes, or the app says so."""
     app = probe.container.workload.manifests.app_of(probe.container)
     own = None if app is None else app.paths.get("startup")
-    return (own is not None and probe.path.endswith(own)) or bool(
-        STARTUP_WORDS.intersection(_words(probe.path))
-    )
+    return is_for_startup(probe.path) or (own is not None and probe.path.endswith(own))
 
 
 @probe_rule(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from healthkit.errors import ConfigError
 from healthkit.lint._finding import Severity
+from healthkit.lint._options import written
 from healthkit.lint._rule import About, Found, manifests_rule
 from healthkit.manifests._loose import Loose
 from healthkit.manifests._nodes import Mapping, Scalar
@@ -123,10 +124,10 @@ def require(version: Version) -> None:
     package = _package()
     any_object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "any"}}
     try:
-        package.validate(any_object, _name(version), strict=True)
+        package.validate(any_object, written(version), strict=True)
     except package.utils.VersionNotSupportedError as exc:
         raise ConfigError(
-            f"found a kubernetes-validate without the schemas of Kubernetes {_name(version)}: "
+            f"found a kubernetes-validate without the schemas of Kubernetes {written(version)}: "
             f"expected a newer one; {_EXTRA} --upgrade"
         ) from exc
 
@@ -142,15 +143,11 @@ def faults(document: Document, version: Version) -> Iterator[Fault]:
     if not (_KIND.fullmatch(text(document, "kind")) and _OWN.fullmatch(_api(document))):
         return
     try:
-        package.validate(_plain(document.root), _name(version), strict=True)
+        package.validate(_plain(document.root), written(version), strict=True)
     except package.SchemaNotFoundError:
         return
     except package.ValidationError as exc:
         yield _fault(cast("_Invalid", exc))
-
-
-def _name(version: Version) -> str:
-    return f"{version[0]}.{version[1]}"
 
 
 def _api(document: Document) -> str:

@@ -70,7 +70,7 @@ def _is_scraped(port: Loose) -> bool:
         arithmetic="left for SIGTERM = max(G - floor(H), 2), with G = grace period, H = hook",
     )
 )
-def hooktakes_all(container: Container) -> Iterator[Found]:
+def hook_takes_all(container: Container) -> Iterator[Found]:
     """Yield hooks that take as long as the grace period, or longer."""
     hook, grace = length(container.pre_stop), container.workload.grace
     if not takes_all(container):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthkit.lint._facts.hooks import Length, drain_limit, drains, is_healthkit, length
+from healthkit.lint import AppSettings
+from healthkit.lint._facts.hooks import Length, command_length, drain_limit, drains, length
 from tests.lint.served import container
 
 
@@ -116,15 +117,43 @@ def test_a_length_is_shown() -> None:
 )
 def test_the_drain_is_a_hook(command: list[str], limit: float | None) -> None:
     """However it is called."""
-    hook = container({"lifecycle": {"preStop": {"exec": {"command": command}}}}).pre_stop
-    assert drains(hook)
-    assert drain_limit(hook) == limit
+    found = container({"lifecycle": {"preStop": {"exec": {"command": command}}}})
+    assert drains(found)
+    assert drain_limit(found.pre_stop) == limit
 
 
 def test_others_are_not() -> None:
     """No hook, another command, and a file of commands."""
-    for command in ([], ["sleep", "5"], ["sh", "drain.sh"], ["exec"]):
-        hook = container({"lifecycle": {"preStop": {"exec": {"command": command}}}}).pre_stop
-        assert not drains(hook)
-        assert drain_limit(hook) is None
-    assert not is_healthkit([])
+    for command in ([], ["sleep", "5"], ["sh", "drain.sh"], ["exec"], ["healthkit", "status"]):
+        found = container({"lifecycle": {"preStop": {"exec": {"command": command}}}})
+        assert not drains(found)
+        assert drain_limit(found.pre_stop) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "own", "drained"),
+    [
+        ("/prestop", "/prestop", True),
+        ("/api/prestop?now", "/prestop", True),
+        ("/other", "/prestop", False),
+        ("/prestop", None, False),
+    ],
+)
+def test_a_request_for_the_apps_own_path_drains(path: str, own: str | None, drained: bool) -> None:
+    """The app has such a path only with a token."""
+    app = AppSettings(name="main:health", prestop_path=own)
+    hook = {"preStop": {"httpGet": {"path": path, "port": 8000}}}
+    assert drains(container({"lifecycle": hook}, app)) is drained
+    assert not drains(container({"lifecycle": hook}))
+
+
+def test_a_socket_is_over_at_once() -> None:
+    """There is no such hook."""
+    hook = {"preStop": {"tcpSocket": {"port": 8000}}}
+    assert length(container({"lifecycle": hook}).pre_stop) == Length(0, 0)
+
+
+def test_a_command_has_a_length_by_itself() -> None:
+    """Whoever has read it."""
+    assert command_length(["sh", "-c", "sleep 5"]) == Length(5, 5)
+    assert command_length([]) == Length(0, None)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from healthkit.lint._facts.shell import filled, parse, script
+from healthkit.lint._facts.shell import GRAMMAR, filled, parse, script
 
 
 def words(text: str) -> list[tuple[str, ...]]:
@@ -24,11 +25,13 @@ def test_any_text_is_read(text: str) -> None:
     assert all(step.words for step in parse(text).steps)
 
 
-@given(st.lists(st.text(min_size=1), min_size=1))
+@given(st.lists(st.text() | st.sampled_from(sorted(GRAMMAR)), min_size=1))
+@example(["else"])
+@example(["for", "x"])
+@example([""])
 def test_quoted_words_come_back(some: list[str]) -> None:
-    """As `shlex.join` has quoted them."""
-    grammar = {"in", "if", "do", "fi"}
-    if some[0] in grammar or not some[0].isprintable():
+    """As `shlex.join` has quoted them; a word of the grammar is a word only further on."""
+    if some[0] in GRAMMAR:
         some = ["run", *some]
     assert words(shlex.join(some)) == [tuple(some)]
 
@@ -45,7 +48,15 @@ def test_quoted_words_come_back(some: list[str]) -> None:
         ("a\\\nb", [("ab",)]),
         ("if a; then b; fi", [("a",), ("b",)]),
         ("\n\n;", []),
-        ("a 'b", [("a",)]),
+        ("a 'b", [("a", "'b")]),
+        ("a 2>&1 3 4>b 5", [("a", "3", "5")]),
+        ("a5>b 'c'6>d &>e", [("a5", "c6")]),
+        ("a \"\" '' b", [("a", "", "", "b")]),
+        ('"a\\\nb"', [("ab",)]),
+        ("a \\\n# b\nc", [("a",), ("c",)]),
+        ("'if' a; then b", [("if", "a"), ("b",)]),
+        ("a &&\n b |\n c", [("a",), ("b",), ("c",)]),
+        ("a \x0b b\u2003c", [("a", "\x0b", "b\u2003c")]),
     ],
 )
 def test_commands_are_told_apart(text: str, expected: list[tuple[str, ...]]) -> None:
@@ -64,6 +75,14 @@ def test_commands_are_told_apart(text: str, expected: list[tuple[str, ...]]) -> 
         ("case a in b) c;; esac", False),
         ("cat <<EOF\na\nEOF", False),
         ("a 'b", False),
+        ('a "b', False),
+        ("a \\", False),
+        ("a `b`", False),
+        ('a "$(b)"', False),
+        ("a <<< b", False),
+        ("'if' a", True),
+        ("a $((1 + (2))", False),
+        ("a $((1 | 2)) ${b#c} ${d", True),
         ("a > b", True),
     ],
 )
@@ -102,6 +121,12 @@ def test_a_command_without_a_shell_is_one_step() -> None:
     read = script(["sleep", "5; 6"])
     assert read is not None
     assert (read.shell, read.steps[0].words) == ("", ("sleep", "5; 6"))
+
+
+def test_an_operator_holds_over_the_end_of_a_line() -> None:
+    """And a line's end alone is as good as a semicolon."""
+    read = parse("a &&\nb\n\nc; (d) | e")
+    assert [step.before for step in read.steps] == ["", "&&", ";", "(", "|"]
 
 
 _REPLACED = [
@@ -156,3 +181,13 @@ def test_a_trap_is_noticed() -> None:
 def test_variables_are_filled_in_where_they_are_known() -> None:
     """Others stay as they are."""
     assert filled("$A-${B}-$C", {"A": "1", "B": "2"}) == "1-2-$C"
+
+
+@pytest.mark.parametrize(
+    "part", ["'", '"', "$(", "$((", "${", "`", "<", "\\", "1", "a#", "case ", "("]
+)
+def test_a_text_is_read_in_time_that_grows_with_it(part: str) -> None:
+    """Whatever is left open: no place is looked at again and again."""
+    started = time.process_time()
+    parse(part * (200_000 // len(part)))
+    assert time.process_time() - started < 10

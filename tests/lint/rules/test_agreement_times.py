@@ -37,6 +37,9 @@ def options(**fields: float) -> Options:
         ("sleep: {seconds: 5}", 1.5, Severity.INFO),
         ("sleep: {seconds: 0}", 5.0, None),
         ("exec: {command: [healthkit, drain]}", 5.0, None),
+        ("exec: {command: [sh, -c, sleep 5; kill 1]}", 0.0, Severity.WARNING),
+        ("exec: {command: [sh, -c, sleep 5; ./other]}", 0.0, None),
+        ("exec: {command: [sleep, infinity]}", 0.0, None),
     ],
 )
 def test_a_hook_that_sleeps_wants_a_short_delay(

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthkit.lint._facts.scripts import Program, basename, has_pipeline, programs, script
+from healthkit.lint._facts.programs import Program, has_pipeline, programs, scripts
+from healthkit.lint._facts.shell import parse
 
 WORDS = st.lists(st.text(alphabet=st.characters(exclude_characters="\0")), min_size=1)
 
@@ -18,28 +19,37 @@ def names(*command: str) -> list[str]:
     return [program.name for program in programs(command)]
 
 
+def piped(text: str) -> bool:
+    """Whether there is a pipeline in a text."""
+    return has_pipeline(parse(text))
+
+
 @pytest.mark.parametrize(
     ("command", "found"),
     [
-        (["sh", "-c", "check"], "check"),
-        (["/bin/bash", "-ec", "check", "name"], "check"),
-        (["bash", "-o", "pipefail", "-c", "check"], "check"),
-        (["timeout", "5", "sh", "-c", "check"], "check"),
-        (["sh", "-c"], ""),
-        (["bash", "-c", "-e", "check"], "check"),
-        (["sh", "/check.sh"], ""),
-        (["check", "-c", "text"], ""),
-        ([], ""),
+        (["sh", "-c", "check"], ["check"]),
+        (["/bin/bash", "-ec", "check", "name"], ["check"]),
+        (["bash", "-o", "pipefail", "-c", "check"], ["check"]),
+        (["timeout", "5", "sh", "-c", "check"], ["check"]),
+        (["bash", "-c", "exec sh -c 'sleep 5'"], ["exec", "sleep"]),
+        (["sh", "-c"], []),
+        (["bash", "-c", "-e", "check"], ["check"]),
+        (["sh", "/check.sh"], []),
+        (["check", "-c", "text"], []),
+        ([], []),
     ],
 )
-def test_a_shell_has_its_script_after_c(command: list[str], found: str) -> None:
+def test_a_shell_has_its_script_after_c(command: list[str], found: list[str]) -> None:
     """And a shell's file is none, nor is the -c of something else."""
-    assert script(command) == found
+    assert [step.words[0] for one in scripts(command) for step in one.steps] == found
 
 
-def test_a_program_is_called_by_its_last_part() -> None:
-    """Wherever it is."""
-    assert basename("/usr/bin/curl") == basename("curl") == "curl"
+def test_there_is_an_end_to_shells_in_shells() -> None:
+    """Nobody writes more."""
+    command = ["check"]
+    for _ in range(8):
+        command = ["sh", "-c", shlex.join(command)]
+    assert len(list(scripts(command))) == 5
 
 
 @pytest.mark.parametrize(
@@ -69,6 +79,10 @@ def test_a_program_is_called_by_its_last_part() -> None:
         ("timeout 5", ["timeout"]),
         ("a ')", "a"),
         ("$('", ["'"]),
+        ("$(`a b`)", "a"),
+        ('"`a "b c"` d"; e', ["a", " d", "e"]),
+        ("for x in 1; do a; done", "xa"),
+        ("sh -c 'a; b'", "ab"),
         ("a) b", "ab"),
         ("a\\", ["a\\"]),
         ('"a\\', ["a\\"]),
@@ -101,7 +115,7 @@ def test_a_command_is_run_as_it_stands() -> None:
 )
 def test_a_pipe_is_one_wherever_it_stands(text: str) -> None:
     """In a substitution, and in a branch of `case`."""
-    assert has_pipeline(text)
+    assert piped(text)
 
 
 @pytest.mark.parametrize(
@@ -121,23 +135,23 @@ def test_a_pipe_is_one_wherever_it_stands(text: str) -> None:
 )
 def test_another_bar_is_no_pipe(text: str) -> None:
     """In quotes, in `||`, in a comment, in arithmetic, in a pattern."""
-    assert not has_pipeline(text)
+    assert not piped(text)
 
 
 @given(WORDS)
 def test_what_is_quoted_is_no_operator(words: list[str]) -> None:
     """Whatever it is: the quotes are those of shlex."""
-    assert not has_pipeline(shlex.join(words))
+    assert not piped(shlex.join(words))
 
 
 @given(WORDS, WORDS)
 def test_a_bar_between_quoted_words_is_a_pipe(before: list[str], after: list[str]) -> None:
     """As the only operator there."""
-    assert has_pipeline(f"{shlex.join(before)} | {shlex.join(after)}")
+    assert piped(f"{shlex.join(before)} | {shlex.join(after)}")
 
 
 @given(st.text(alphabet="ab '\"\\$(){}|&;<>`#\n=\t"), st.text())
 def test_any_text_is_read(text: str, other: str) -> None:
     """A script is never refused."""
     assert names("sh", "-c", text + other)[0] == "sh"
-    has_pipeline(text + other)
+    piped(text + other)
