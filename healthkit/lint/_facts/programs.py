@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from healthkit.lint._facts.shell import ASSIGNMENT, SHELLS, base, script
@@ -25,6 +26,9 @@ _WRAPPERS: Final = frozenset(
 #: What a wrapper takes before its program: options, durations, signals, variables.
 _WRAPPED: Final = re.compile(r"-.*|[0-9.]+[smhd]?|[A-Z]+|\$.*|.*=.*", re.DOTALL)
 
+#: How many programs are read of one command, each behind a wrapper.
+_MOST_WRAPPED: Final = 20
+
 #: How many shells are read, one within the other.
 _MOST_LAYERS: Final = 5
 
@@ -41,7 +45,7 @@ class Program:
 def programs(command: Sequence[str]) -> list[Program]:
     """Return what a command runs, and then what a shell in it runs of its script."""
     steps = [step.words for read in scripts(command) for step in read.steps]
-    return [program for words in (command, *steps) for program in _programs(words)]
+    return [one for words in (command, *steps) for one in islice(_programs(words), _MOST_WRAPPED)]
 
 
 def scripts(command: Sequence[str], layers: int = _MOST_LAYERS) -> Iterator[Script]:

@@ -44,6 +44,11 @@ def test_a_shell_has_its_script_after_c(command: list[str], found: list[str]) ->
     assert [step.words[0] for one in scripts(command) for step in one.steps] == found
 
 
+def test_there_is_an_end_to_wrappers() -> None:
+    """Each has a copy of what is behind it."""
+    assert names(*["nice"] * 1000) == ["nice"] * 20
+
+
 def test_there_is_an_end_to_shells_in_shells() -> None:
     """Nobody writes more."""
     command = ["check"]
