@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import duration
 from healthkit.errors import ConfigError
-from healthkit.lint._facts.services import service_ports
+from healthkit.lint._facts.services import ports_of_containers
 from healthkit.timing import Timing
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Container:
     @cached_property
     def service_ports(self) -> list[Loose]:
         """The ports of Services that lead to it."""
-        return service_ports(self)
+        return self.workload.ports_of_containers.get(id(self), [])
 
     @property
     def declared_boot(self) -> tuple[float, str] | None:
@@ -241,6 +241,11 @@ class Workload:
         before = (self.pod / "initContainers").items
         sidecars = [one for one in before if (one / "restartPolicy").text == "Always"]
         return found + [Container(self, one, sidecar=True) for one in sidecars]
+
+    @cached_property
+    def ports_of_containers(self) -> dict[int, list[Loose]]:
+        """The ports of Services that lead to its containers, by the containers' ids."""
+        return ports_of_containers(self)
 
     @cached_property
     def labels(self) -> dict[str, str]:

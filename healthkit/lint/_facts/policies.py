@@ -23,7 +23,8 @@ def policies_of(workload: Workload) -> list[Thing]:
     """
     if (workload.pod / "hostNetwork").flag:
         return []
-    found = workload.manifests.of("NetworkPolicy")
+    policies = workload.manifests.selecting_policies
+    found = policies.of(workload) + policies.others.get(workload.namespace, [])
     return [one for one in found if _is_for(one, workload) and _is_ingress(one)]
 
 

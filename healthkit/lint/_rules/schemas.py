@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from healthkit.errors import ConfigError
@@ -93,10 +94,12 @@ def unfit(manifests: Manifests) -> Iterator[Found]:
     """Yield the first thing in each object that its schema doesn't allow."""
     if not manifests.options.schemas:
         return
-    told = [(id(one.root), fault.path) for one, fault in manifests.refusals if one is not None]
+    told = defaultdict[int, list[Path]](list)
+    for one, fault in manifests.refusals:
+        told[id(one and one.root)].append(fault.path)
     for thing in manifests.things:
         for fault in faults(thing.document, manifests.options.kube_version):
-            paths = [path for root, path in told if root == id(thing.document.root)]
+            paths = told.get(id(thing.document.root), [])
             if not any(_is_near(path, fault.path) for path in paths):
                 yield _found(thing.document, fault)
 
