@@ -53,12 +53,6 @@ def _matches(rule: Loose, container: Container, port: int) -> bool:
         return False
     first, last = rule / "port", (rule / "endPort").whole
     if first.text:
-        return _named(container.workload, first.text) == port
+        return container.workload.named_ports.get(first.text) == port
     number = first.whole
     return number is None or number <= port <= (last or number)
-
-
-def _named(workload: Workload, name: str) -> object:
-    """Return the number of a port of any container of the pod."""
-    found = [one.port_number(name) for one in workload.containers]
-    return next((one for one in found if one != name), None)

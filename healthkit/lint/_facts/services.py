@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from healthkit.manifests._loose import Loose
+
 if TYPE_CHECKING:
     from healthkit.lint._manifests import Thing
     from healthkit.lint._workload import Container, Workload
-    from healthkit.manifests._loose import Loose
+
 
 def services_of(workload: Workload) -> list[Thing]:
     """Return the Services that select a workload's pods."""

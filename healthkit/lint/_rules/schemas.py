@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from healthkit.errors import ConfigError
+from healthkit.lint._facts.indexes import grouped
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, manifests_rule
 from healthkit.manifests._loose import Loose
@@ -94,13 +94,11 @@ def unfit(manifests: Manifests) -> Iterator[Found]:
     """Yield the first thing in each object that its schema doesn't allow."""
     if not manifests.options.schemas:
         return
-    told = defaultdict[int, list[Path]](list)
-    for one, fault in manifests.refusals:
-        told[id(one and one.root)].append(fault.path)
+    told = grouped(manifests.refusals, lambda pair: [id(pair[0].root)] if pair[0] else [])
     for thing in manifests.things:
         for fault in faults(thing.document, manifests.options.kube_version):
-            paths = told.get(id(thing.document.root), [])
-            if not any(_is_near(path, fault.path) for path in paths):
+            refused = told.get(id(thing.document.root), [])
+            if not any(_is_near(one.path, fault.path) for _, one in refused):
                 yield _found(thing.document, fault)
 
 
