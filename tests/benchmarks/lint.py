@@ -10,6 +10,7 @@ budget, autoscaler, NetworkPolicy, Ingress, roles), and the rules that took long
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 import time
@@ -139,10 +140,17 @@ def manifest(number: int) -> str:
 
 
 def timed(paths: list[str]) -> tuple[Report, float]:
-    """Look at files, and return what was found with the seconds that it took."""
+    """Look at files, and return what was found with the seconds that it took.
+
+    As the command does, without the garbage collector: it goes through all nodes again and again.
+    """
+    gc.collect()
+    gc.disable()
     begun = time.perf_counter()
     report = run(read(paths), Options())
-    return report, time.perf_counter() - begun
+    took = time.perf_counter() - begun
+    gc.enable()
+    return report, took
 
 
 def linked(directory: str, count: int) -> tuple[Report, float]:

@@ -27,8 +27,8 @@ def test_any_text_is_read(text: str) -> None:
 @given(st.lists(st.text(min_size=1), min_size=1))
 def test_quoted_words_come_back(some: list[str]) -> None:
     """As `shlex.join` has quoted them."""
-    grammar = {"in", "if", "do", "fi"}
-    if some[0] in grammar or not some[0].isprintable():
+    grammar = {"if", "then", "elif", "else", "fi", "while", "until", "do", "done", "for", "case"}
+    if some[0] in grammar | {"esac", "in"} or not some[0].isprintable():
         some = ["run", *some]
     assert words(shlex.join(some)) == [tuple(some)]
 
