@@ -1,12 +1,22 @@
-"""What all tests share: virtual time, and an environment that says nothing about healthkit."""
+"""What all tests share: virtual time, and an environment that says nothing about healthkit.
+
+Properties are tried with few examples each time. Many more are a matter of minutes:
+
+    HYPOTHESIS_PROFILE=long python -m pytest tests/lint
+"""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.virtual import VIRTUAL
+
+settings.register_profile("quick", max_examples=40)
+settings.register_profile("long", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture

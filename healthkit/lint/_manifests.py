@@ -11,7 +11,11 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from healthkit.lint._facts.services import Selectors
+from healthkit.lint._facts.balancers import backends
+from healthkit.lint._facts.indexes import Labelled, Selectors, grouped
+from healthkit.lint._facts.roles import role_key, subjects_of
+from healthkit.lint._facts.scales import scaled_by
+from healthkit.lint._facts.selecting import template_of
 from healthkit.lint._options import Options
 from healthkit.lint._workload import POD_AT, Container, Workload
 from healthkit.manifests._loose import Loose
@@ -20,6 +24,7 @@ from healthkit.manifests._objects import text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from healthkit.lint._facts.roles import Subject
     from healthkit.manifests._app import AppSettings
     from healthkit.manifests._document import Document
     from healthkit.manifests._source import Refusal
@@ -142,7 +147,62 @@ class Manifests:
     @cached_property
     def selecting_services(self) -> Selectors:
         """The Services, by the labels that they select."""
-        return Selectors(self.of("Service"))
+        return Selectors(self.of("Service"), lambda one: one.root / "spec" / "selector")
+
+    @cached_property
+    def selecting_policies(self) -> Selectors:
+        """The NetworkPolicies, by the labels that they select."""
+        policies = self.of("NetworkPolicy")
+        return Selectors(policies, lambda one: one.root / "spec" / "podSelector" / "matchLabels")
+
+    @cached_property
+    def labelled_workloads(self) -> Labelled[Workload]:
+        """The workloads, by the labels of their pods."""
+        return Labelled((one, one.labels) for one in self.workloads)
+
+    @cached_property
+    def labelled_templates(self) -> Labelled[Thing]:
+        """Whatever has a template of pods, custom resources too, by the labels in it."""
+        made = [one for one in self.things if not one.is_known or one.kind in POD_AT]
+        found = [(one, template) for one in made if (template := template_of(one))]
+        return Labelled((one, (at / "metadata" / "labels").table) for one, at in found)
+
+    @cached_property
+    def near(self) -> dict[tuple[str, str], list[Thing]]:
+        """The objects that rules look at, by kind and namespace."""
+        known = [one for one in self.things if one.is_known]
+        return grouped(known, lambda one: [(one.kind, one.namespace)])
+
+    @cached_property
+    def workloads_near(self) -> dict[str, list[Workload]]:
+        """The workloads, by namespace."""
+        return grouped(self.workloads, lambda one: [one.namespace])
+
+    @cached_property
+    def namespaces(self) -> dict[str, list[Thing]]:
+        """The Namespaces, by name."""
+        return grouped(self.of("Namespace"), lambda one: [one.name])
+
+    @cached_property
+    def scalers(self) -> dict[tuple[str, str], list[Thing]]:
+        """Whatever scales something, custom resources too, by the kind and name of that."""
+        return grouped(self.things, scaled_by)
+
+    @cached_property
+    def bindings(self) -> dict[Subject, list[Thing]]:
+        """The bindings of roles, by whom they are for."""
+        return grouped(self.of("RoleBinding", "ClusterRoleBinding"), subjects_of)
+
+    @cached_property
+    def roles(self) -> dict[tuple[str, str, str], Thing]:
+        """The roles, by kind, namespace and name; the first of several."""
+        found = reversed(self.of("Role", "ClusterRole"))
+        return {role_key(one.kind, one.namespace, one.name): one for one in found}
+
+    @cached_property
+    def backing(self) -> dict[tuple[str, str], list[Thing]]:
+        """The Ingresses, by the namespaces and names of the Services that they lead to."""
+        return grouped(self.of("Ingress"), backends)
 
     def thing(self, document: Document) -> Thing:
         """Return the object that a document is."""

@@ -12,6 +12,7 @@ comments in it that it is no YAML.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -159,7 +160,9 @@ def _take(found: Read, source: Source) -> list[Refusal]:
         found.documents.append(document)
         found.refusals += [(document, fault) for fault in _refused(document)]
     doubles = [fault for fault in faults if fault.kind == "duplicate"]
-    found.refusals += [(_around(documents, fault.line or 1), fault) for fault in doubles]
+    if doubles:
+        ordered = sorted(documents, key=_line)
+        found.refusals += [(_around(ordered, fault.line or 1), fault) for fault in doubles]
     if not documents and not faults:
         return [source.error("found nothing: expected Kubernetes objects", kind="object")]
     return [fault for fault in faults if fault.kind != "duplicate"]
@@ -184,7 +187,11 @@ def _within(fault: Refusal, other: Refusal) -> bool:
     return fault.path[:shorter] == other.path[:shorter]
 
 
-def _around(documents: list[Document], line: int) -> Document | None:
-    """Return the object that a line stands in."""
-    found = [one for one in documents if one.root.position.line <= line]
-    return max(found, key=lambda one: one.root.position.line, default=None)
+def _around(ordered: list[Document], line: int) -> Document | None:
+    """Return the object that a line stands in, of those in the order of the text."""
+    after = bisect_right(ordered, line, key=_line)
+    return ordered[bisect_left(ordered, _line(ordered[after - 1]), key=_line)] if after else None
+
+
+def _line(document: Document) -> int:
+    return document.root.position.line

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -100,17 +101,18 @@ def _place(pair: _Pair) -> tuple[str, int, int, str]:
 
 def _without_echoes(pairs: list[_Pair]) -> Iterator[_Pair]:
     """Leave out what the API server says of a place of which a rule says more."""
-    said = defaultdict[int, list[str]](list)
+    said, around = set[tuple[int, str]](), set[tuple[int, str]]()
     for thing, one in pairs:
         if one.severity is Severity.ERROR and one.rule not in _REFUSED:
-            said[id(thing)].append(one.path)
+            said.add((id(thing), one.path))
+            around.update((id(thing), path) for path in _around(one.path))
     for thing, one in pairs:
-        near = any(_is_near(path, one.path) for path in said[id(thing)])
-        if one.rule not in _REFUSED or not near:
+        near = {(id(thing), path) for path in _around(one.path)} & said
+        if one.rule not in _REFUSED or not (near or (id(thing), one.path) in around):
             yield thing, one
 
 
-def _is_near(path: str, other: str) -> bool:
-    """Whether one of two places is within the other."""
-    shorter, longer = sorted((path, other), key=len)
-    return longer == shorter or longer.startswith((f"{shorter}.", f"{shorter}["))
+def _around(path: str) -> Iterator[str]:
+    """Yield a place, and all that it is within."""
+    yield path
+    yield from (path[: found.start()] for found in re.finditer(r"[.[]", path))

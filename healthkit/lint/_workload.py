@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import duration
 from healthkit.errors import ConfigError
-from healthkit.lint._facts.services import service_ports
+from healthkit.lint._facts.indexes import grouped
+from healthkit.lint._facts.services import ports_of_containers
 from healthkit.timing import DEFAULT_GRACE, Timing
 
 if TYPE_CHECKING:
@@ -81,22 +82,22 @@ class Probe:
         numbers = [max(found[name], 0) or default for name, default in DEFAULTS.items()]
         return Timing(*numbers)
 
-    @property
+    @cached_property
     def handlers(self) -> list[str]:
         """What it does, by the fields that are there; more or less than one is refused."""
         return [name for name in HANDLERS if self.at / name]
 
-    @property
+    @cached_property
     def http(self) -> Loose:
         """Its HTTP request; false if it makes none."""
         return self.at / "httpGet"
 
-    @property
+    @cached_property
     def target(self) -> str:
         """What it asks for as it is sent, with its query; "" if it makes no HTTP request."""
         return f"/{(self.http / 'path').text.removeprefix('/')}" if self.http else ""
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The path that it asks for, without its query; "" if it asks none.
 
@@ -104,7 +105,7 @@ class Probe:
         """
         return self.target.partition("?")[0].partition("#")[0]
 
-    @property
+    @cached_property
     def request(self) -> tuple[object, ...] | None:
         """What tells its request from another's; None if it makes no HTTP request."""
         if not self.http:
@@ -117,16 +118,21 @@ class Probe:
         port = self.container.port_number((self.http / "port").value)
         return (scheme, host, port, self.target, *headers)
 
-    @property
+    @cached_property
     def command(self) -> tuple[str, ...]:
         """The command that it runs; none if it runs none."""
         return (self.at / "exec" / "command").texts
 
-    @property
+    @cached_property
     def port(self) -> Loose:
         """The port it connects to; false if it connects to none."""
         found = [self.at / name / "port" for name in ("httpGet", "tcpSocket", "grpc")]
         return next((one for one in found if one), found[0])
+
+    @cached_property
+    def port_number(self) -> object:
+        """The port that it connects to, by its number; a name that no port has is left as it is."""
+        return self.container.port_number(self.port.value)
 
 
 class Container:
@@ -152,7 +158,7 @@ class Container:
             if self.at / name
         }
 
-    @property
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """What is run, as far as the manifest says it: ``command`` and ``args``."""
         return (self.at / "command").texts + (self.at / "args").texts
@@ -171,17 +177,20 @@ class Container:
         """The names of its variables, wherever their values come from."""
         return frozenset((one / "name").text for one in (self.at / "env").items)
 
-    @property
+    @cached_property
     def ports(self) -> list[Loose]:
         """The ports that it declares."""
         return (self.at / "ports").items
 
     def port_number(self, port: object) -> object:
         """Return the number of a port by its name; what is no name of a port comes back."""
-        named = {(one / "name").text: (one / "containerPort").whole for one in self.ports}
-        return named.get(port) or port if isinstance(port, str) and port else port
+        return self._named_ports.get(port) or port if isinstance(port, str) and port else port
 
-    @property
+    @cached_property
+    def _named_ports(self) -> dict[str, int | None]:
+        return {(one / "name").text: (one / "containerPort").whole for one in self.ports}
+
+    @cached_property
     def pre_stop(self) -> Loose:
         """What runs before SIGTERM; false if nothing does."""
         return self.at / "lifecycle" / "preStop"
@@ -189,9 +198,9 @@ class Container:
     @cached_property
     def service_ports(self) -> list[Loose]:
         """The ports of Services that lead to it."""
-        return service_ports(self)
+        return self.workload.ports_of_containers.get(id(self), [])
 
-    @property
+    @cached_property
     def declared_boot(self) -> tuple[float, str] | None:
         """How long a start may take by what somebody says, in seconds; and who says so."""
         annotation = self.workload.seconds(BOOT)
@@ -228,7 +237,7 @@ class Workload:
         """Its kind and name, as kubectl takes them: ``deployment/web``."""
         return f"{self.kind.lower()}/{self.name}"
 
-    @property
+    @cached_property
     def ends(self) -> bool:
         """Whether its pods end by themselves."""
         policy = (self.pod / "restartPolicy").text
@@ -241,6 +250,29 @@ class Workload:
         before = (self.pod / "initContainers").items
         sidecars = [one for one in before if (one / "restartPolicy").text == "Always"]
         return found + [Container(self, one, sidecar=True) for one in sidecars]
+
+    @cached_property
+    def declared_ports(self) -> frozenset[int | None]:
+        """The numbers of the ports that its containers declare."""
+        ports = [port for one in self.containers for port in one.ports]
+        return frozenset((one / "containerPort").whole for one in ports)
+
+    @cached_property
+    def named_ports(self) -> dict[str, int]:
+        """The numbers of its containers' ports, by their names; the first of several."""
+        ports = [port for one in self.containers for port in one.ports]
+        found = [((one / "name").text, (one / "containerPort").whole) for one in reversed(ports)]
+        return {name: number for name, number in found if number}
+
+    @cached_property
+    def readiness_requests(self) -> dict[tuple[str, object], list[Container]]:
+        """Its containers, by the path and the port that their readiness probes ask over HTTP."""
+        return grouped(self.containers, _readiness_request)
+
+    @cached_property
+    def ports_of_containers(self) -> dict[int, list[Loose]]:
+        """The ports of Services that lead to its containers, by the containers' ids."""
+        return ports_of_containers(self)
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -270,3 +302,8 @@ class Workload:
         """The pod's grace period in whole seconds; below 0 is 1, as for the API server."""
         found = (self.pod / "terminationGracePeriodSeconds").whole
         return DEFAULT_GRACE if found is None else found if found >= 0 else 1
+
+
+def _readiness_request(container: Container) -> list[tuple[str, object]]:
+    probe = container.probes.get("readiness")
+    return [(probe.path, probe.port_number)] if probe and probe.http else []

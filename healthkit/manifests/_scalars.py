@@ -31,7 +31,8 @@ _WORDS: Final[dict[str, Value]] = {
 _WHOLE: Final = re.compile(
     r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))"
 )
-_BASES: Final = (16, 2, 8, 10)
+#: By the number of the group above.
+_BASES: Final = {2: 16, 3: 2, 4: 8, 5: 10}
 
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
@@ -85,9 +86,8 @@ def _number(text: str) -> int | float | None:
     if len(text) > _LONGEST:
         return None
     if match := _WHOLE.fullmatch(text):
-        sign, *digits = match.groups()
-        base, found = next((base, d) for base, d in zip(_BASES, digits, strict=True) if d)
-        number = int(sign + found, base)
+        base = match.lastindex or 0  # the sign's group is the first, and always there
+        number = int(match[1] + match[base], _BASES[base])
         if -(2**63) <= number < 2**64:
             return number
     if _FLOAT.fullmatch(text) and math.isfinite(float(text)):

@@ -38,8 +38,13 @@ HERE: Final = Path(__file__).parent
 CORPUS: Final = sorted((HERE / "corpus").iterdir())
 EXAMPLES: Final = sorted((HERE / "examples").glob("*/*.yaml"))
 
+IS_LONG: Final = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+
 #: How many mutants are tried; more by hand.
-MANY: Final = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 300
+MANY: Final = 20_000 if IS_LONG else 100
+
+#: How many times as large is what is large; that time grows no faster is for `test_linear`.
+LARGE: Final = 5 if IS_LONG else 1
 
 #: In seconds, for one text of a few KB, on a machine that has other things to do.
 PATIENCE: Final = 5.0
@@ -227,17 +232,17 @@ _LIST: Final = '{"apiVersion": "v1", "kind": "List", "items": ['
         _HEAD + "spec: " + "{a: " * 190 + "1" + "}" * 190,
         _HEAD + "".join(f"{' ' * i}a:\n" for i in range(1000)),
         _HEAD + "x: " + "9" * 5_000_000,
-        _HEAD + "x: [" + "1, " * 100_000 + "]",
-        _HEAD + "".join(f"k{i}: 1\n" for i in range(20_000)),
-        _HEAD + "k: 1\n" * 20_000,
-        "---\n" * 100_000,
-        f"{_HEAD}---\n" * 5000,
+        _HEAD + "x: [" + "1, " * 20_000 * LARGE + "]",
+        _HEAD + "".join(f"k{i}: 1\n" for i in range(4_000 * LARGE)),
+        _HEAD + "k: 1\n" * 4_000 * LARGE,
+        "---\n" * 20_000 * LARGE,
+        f"{_HEAD}---\n" * 1000 * LARGE,
         f"{_LIST * 90}{']}' * 90}",
-        _LIST + "1, " * 50_000 + "]}",
+        _LIST + "1, " * 10_000 * LARGE + "]}",
         _HEAD + "metadata: {annotations: {"
-        + ", ".join(f"healthkit/ignore.HK{i}: a" for i in range(10_000)) + "}}",
+        + ", ".join(f"healthkit/ignore.HK{i}: a" for i in range(2_000 * LARGE)) + "}}",
         _HEAD + "spec: {template: {spec: {containers: ["
-        + "{name: a, livenessProbe: {timeoutSeconds: 20}}, " * 10_000 + "]}}}",
+        + "{name: a, livenessProbe: {timeoutSeconds: 20}}, " * 2_000 * LARGE + "]}}}",
     ],
     ids=range(16),
 )  # fmt: skip

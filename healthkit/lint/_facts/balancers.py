@@ -38,19 +38,18 @@ def _before(container: Container) -> Iterator[Thing]:
     """Yield the Services of a container's workload, and the Ingresses that name them."""
     services = services_of(container.workload)
     yield from services
-    names = {one.name for one in services}
-    for ingress in container.workload.manifests.of("Ingress"):
-        if ingress.namespace == container.workload.namespace and names & _backends(ingress):
-            yield ingress
+    namespace, leading = container.workload.namespace, container.workload.manifests.backing
+    for name in {one.name for one in services}:
+        yield from leading.get((namespace, name), [])
 
 
-def _backends(ingress: Thing) -> set[str]:
-    """Return the names of the Services that an Ingress leads to."""
+def backends(ingress: Thing) -> set[tuple[str, str]]:
+    """Return the namespaces and names of the Services that an Ingress leads to."""
     spec = ingress.root / "spec"
     found = [spec / "defaultBackend"]
     for rule in (spec / "rules").items:
         found += [path / "backend" for path in (rule / "http" / "paths").items]
-    return {_name(backend) for backend in found}
+    return {(ingress.namespace, _name(backend)) for backend in found}
 
 
 def _name(backend: Loose) -> str:

@@ -23,7 +23,8 @@ def policies_of(workload: Workload) -> list[Thing]:
     """
     if (workload.pod / "hostNetwork").flag:
         return []
-    found = workload.manifests.of("NetworkPolicy")
+    policies = workload.manifests.selecting_policies
+    found = policies.of(workload) + policies.others.get(workload.namespace, [])
     return [one for one in found if _is_for(one, workload) and _is_ingress(one)]
 
 
@@ -52,12 +53,6 @@ def _matches(rule: Loose, container: Container, port: int) -> bool:
         return False
     first, last = rule / "port", (rule / "endPort").whole
     if first.text:
-        return _named(container.workload, first.text) == port
+        return container.workload.named_ports.get(first.text) == port
     number = first.whole
     return number is None or number <= port <= (last or number)
-
-
-def _named(workload: Workload, name: str) -> object:
-    """Return the number of a port of any container of the pod."""
-    found = [one.port_number(name) for one in workload.containers]
-    return next((one for one in found if one != name), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from healthkit.lint._manifests import Thing
@@ -18,6 +18,15 @@ class Right:
     group: str
     resource: str
     verb: str
+
+
+class Subject(NamedTuple):
+    """An account, or a group of them: whom a binding gives a role."""
+
+    kind: str
+    name: str
+    #: An account's; a group is in none.
+    namespace: str = ""
 
 
 def account_of(workload: Workload) -> str:
@@ -35,35 +44,34 @@ def may(workload: Workload, right: Right) -> bool | None:
 
 
 def _bindings(workload: Workload) -> list[Thing]:
-    found = workload.manifests.of("RoleBinding", "ClusterRoleBinding")
-    return [
-        one
-        for one in found
-        if (one.kind == "ClusterRoleBinding" or one.namespace == workload.namespace)
-        and any(_is(subject, one, workload) for subject in (one.root / "subjects").items)
-    ]
+    namespace = workload.namespace
+    groups = ("authenticated", "serviceaccounts", f"serviceaccounts:{namespace}")
+    subjects = {Subject("Group", f"system:{one}") for one in groups}
+    subjects.add(Subject("ServiceAccount", account_of(workload), namespace))
+    found = [one for subject in subjects for one in workload.manifests.bindings.get(subject, [])]
+    return [one for one in found if one.kind == "ClusterRoleBinding" or one.namespace == namespace]
 
 
-def _is(subject: Loose, binding: Thing, workload: Workload) -> bool:
-    """Whether a subject of a binding is a pod's account, or a group that it is in."""
-    name, kind = (subject / "name").text, (subject / "kind").text
-    if kind == "Group":
-        groups = {"system:authenticated", "system:serviceaccounts"}
-        return name in groups | {f"system:serviceaccounts:{workload.namespace}"}
-    where = (subject / "namespace").text or binding.namespace
-    return kind == "ServiceAccount" and (name, where) == (account_of(workload), workload.namespace)
+def subjects_of(binding: Thing) -> set[Subject]:
+    """Return whom a binding is for; an account is in the binding's namespace if it says none."""
+    return {_subject(one, binding.namespace) for one in (binding.root / "subjects").items}
+
+
+def _subject(one: Loose, namespace: str) -> Subject:
+    kind, name = (one / "kind").text, (one / "name").text
+    where = (one / "namespace").text or namespace
+    return Subject(kind, name, where if kind == "ServiceAccount" else "")
 
 
 def _role(binding: Thing) -> Thing | None:
     """Return the role that a binding gives, if it is among the manifests."""
     kind, name = (binding.root / "roleRef" / "kind").text, (binding.root / "roleRef" / "name").text
-    found = [
-        one
-        for one in binding.manifests.of("Role", "ClusterRole")
-        if (one.kind, one.name) == (kind, name)
-        and (kind == "ClusterRole" or one.namespace == binding.namespace)
-    ]
-    return found[0] if found else None
+    return binding.manifests.roles.get(role_key(kind, binding.namespace, name))
+
+
+def role_key(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
+    """Return what tells a role from all others; a ClusterRole is in no namespace."""
+    return (kind, "" if kind == "ClusterRole" else namespace, name)
 
 
 def _allows(role: Thing, right: Right) -> bool:

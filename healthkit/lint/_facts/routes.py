@@ -6,14 +6,19 @@ host and path.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from healthkit.lint._manifests import Manifests, Thing
+    from healthkit.manifests._document import Document
     from healthkit.manifests._loose import Loose
+
+#: An object, a host, and a path: exactly, or whatever is below it.
+_Key = tuple[int, str, bool, str]
 
 #: Annotations that change paths, or what they mean
 #: (ingress-nginx docs/user-guide/nginx-configuration/annotations.md).
@@ -36,18 +41,6 @@ class Route:
     #: The Service's port: its number, or its name.
     port: int | str | None
 
-    def covers(self, path: str) -> bool:
-        """Whether a request of this path may go that way (IngressSpec, PathType)."""
-        if self.exact:
-            return path == self.path
-        prefix = self.path.rstrip("/")
-        return path == prefix or path.startswith(f"{prefix}/")
-
-    @property
-    def rank(self) -> tuple[bool, int]:
-        """Which of several wins: the exact one, then the longest."""
-        return (self.exact, len(self.path))
-
 
 def routes(manifests: Manifests) -> list[Route]:
     """Return all routes to Services."""
@@ -55,10 +48,29 @@ def routes(manifests: Manifests) -> list[Route]:
     return of_ingresses + [route for one in manifests.of("HTTPRoute") for route in _http(one)]
 
 
-def way(found: list[Route], host: str, path: str) -> Route | None:
-    """Return the route that a request takes; None if there is none for it."""
-    able = [one for one in found if one.host == host and one.covers(path)]
-    return max(able, key=lambda one: one.rank, default=None)
+class Ways:
+    """Which route a request takes, of those of one object."""
+
+    def __init__(self, found: Iterable[Route]) -> None:
+        self._routes: dict[_Key, Route] = {}
+        for one in found:
+            path = one.path if one.exact else one.path.rstrip("/")
+            key = (id(one.at.document), one.host, one.exact, path)
+            other = self._routes.get(key)
+            if other is None or len(one.path) > len(other.path):
+                self._routes[key] = one
+
+    def of(self, document: Document, host: str, path: str) -> Route | None:
+        """Return the route that a request takes; None if there is none for it.
+
+        The exact one wins, then the longest; a prefix ends where a part of the path does
+        (IngressSpec, PathType).
+        """
+        shorter = [path[: one.start()] for one in reversed([*re.finditer("/", path)])]
+        for exact, asked in ((True, path), (False, path), *((False, one) for one in shorter)):
+            if found := self._routes.get((id(document), host, exact, asked)):
+                return found
+        return None
 
 
 def _ingress(thing: Thing) -> Iterator[Route]:

@@ -43,7 +43,11 @@ def scale_of(workload: Workload) -> Scale:
     if workload.kind not in SCALED:
         return OPEN
     said = (workload.thing.root / "spec" / "replicas").whole
-    scalers = [one for one in workload.manifests.things if _scales(one, workload)]
+    scalers = [
+        one
+        for one in workload.manifests.scalers.get((workload.kind, workload.name), [])
+        if one.namespace == workload.namespace
+    ]
     if said == 0:
         return Scale(0, 0)  # an autoscaler leaves it at that
     if any(one.kind != "HorizontalPodAutoscaler" or not one.is_known for one in scalers):
@@ -53,12 +57,10 @@ def scale_of(workload: Workload) -> Scale:
     return Scale(1, 1, assumed=True) if said is None else Scale(said, said)
 
 
-def _scales(thing: Thing, workload: Workload) -> bool:
-    if thing.namespace != workload.namespace:
-        return False
+def scaled_by(thing: Thing) -> set[tuple[str, str]]:
+    """Return what an object scales: kind and name."""
     found = [thing.root / "spec" / name for name in _REFERENCES]
-    named = {((one / "kind").text or "Deployment", (one / "name").text) for one in found if one}
-    return (workload.kind, workload.name) in named
+    return {((one / "kind").text or "Deployment", (one / "name").text) for one in found if one}
 
 
 def _range(autoscalers: list[Thing]) -> Scale:

@@ -35,7 +35,8 @@ def is_empty(selector: Loose) -> bool:
 
 def selected(thing: Thing, selector: Loose) -> list[Workload]:
     """Return the workloads in a thing's namespace whose pods a selector selects."""
-    near = [one for one in thing.manifests.workloads if one.namespace == thing.namespace]
+    found = thing.manifests.labelled_workloads.having((selector / "matchLabels").table)
+    near = [one for one, _ in found if one.namespace == thing.namespace]
     return [one for one in near if selects(selector, one.labels)]
 
 
@@ -45,22 +46,20 @@ def may_select_more(thing: Thing, selector: Loose) -> bool:
     Those of a custom resource with a template of pods; and those of a workload in a namespace that
     may be the same, if one of the two doesn't say its own: what installs them fills that in.
     """
-    here = _stated(thing)
-    for one in thing.manifests.things:
-        template = one.root
-        for part in POD_AT.get(one.kind, ("spec", "template")):
-            template = template / part
-        counted = one.is_known and (one.kind not in POD_AT or one.namespace == thing.namespace)
-        near = one.namespace == thing.namespace or "" in {here, _stated(one)}
-        labels = (template / "metadata" / "labels").table
-        if template and near and not counted and selects(selector, labels):
-            return True
-    return False
+    found = thing.manifests.labelled_templates.having((selector / "matchLabels").table)
+    return any(
+        not (one.is_known and one.namespace == thing.namespace) and selects(selector, labels)
+        for one, labels in found
+        if one.may_share(thing) or one.namespace == thing.namespace
+    )
 
 
-def _stated(thing: Thing) -> str:
-    """Return the namespace that an object says; "" if it says none."""
-    return (thing.root / "metadata" / "namespace").text
+def template_of(thing: Thing) -> Loose:
+    """Return the template of an object's pods, where a custom resource would have it too."""
+    template = thing.root
+    for part in POD_AT.get(thing.kind, ("spec", "template")):
+        template = template / part
+    return template
 
 
 def _fulfilled(one: Loose, labels: Mapping[str, str]) -> bool:

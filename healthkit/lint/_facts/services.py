@@ -8,48 +8,13 @@ nobody else can.
 from __future__ import annotations
 
 from collections import defaultdict
-from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from healthkit.manifests._loose import Loose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from healthkit.lint._manifests import Thing
     from healthkit.lint._workload import Container, Workload
-    from healthkit.manifests._loose import Loose
-
-#: A label's key and its value.
-_Label = tuple[str, str]
-
-
-class _Entry(NamedTuple):
-    #: Its place among all.
-    place: int
-    thing: Thing
-    selector: Mapping[str, str]
-
-
-class Selectors:
-    """Objects that select pods by labels, found by those labels: each pod asks for its own only."""
-
-    def __init__(self, things: Iterable[Thing]) -> None:
-        #: By one label of each selector.
-        self._by_label: dict[_Label, list[_Entry]] = defaultdict(list)
-        for place, thing in enumerate(things):
-            selector = (thing.root / "spec" / "selector").table
-            if selector:  # one without selects nothing: its endpoints are made by somebody else
-                self._by_label[next(iter(selector.items()))].append(_Entry(place, thing, selector))
-
-    def of(self, workload: Workload) -> list[Thing]:
-        """Return those that select a workload's pods, in their order."""
-        labels = workload.labels.items()
-        asked = (one for label in labels for one in self._by_label.get(label, ()))
-        found = [
-            one
-            for one in asked
-            if one.selector.items() <= labels and one.thing.may_share(workload.thing)
-        ]
-        return [one.thing for one in sorted(found, key=attrgetter("place"))]
 
 
 def services_of(workload: Workload) -> list[Thing]:
@@ -60,11 +25,13 @@ def services_of(workload: Workload) -> list[Thing]:
     return [one for one in found if (one.root / "spec" / "type").text != "ExternalName"]
 
 
-def service_ports(container: Container) -> list[Loose]:
-    """Return the ports of Services that lead to a container."""
-    services = services_of(container.workload)
-    ports = [port for service in services for port in (service.root / "spec" / "ports").items]
-    return [port for port in ports if container is _target(port, container.workload)]
+def ports_of_containers(workload: Workload) -> dict[int, list[Loose]]:
+    """Return the ports of Services that lead to a workload's containers, by the containers' ids."""
+    found = defaultdict[int, list[Loose]](list)
+    for service in services_of(workload):
+        for port in (service.root / "spec" / "ports").items:
+            found[id(_target(port, workload))].append(port)
+    return found
 
 
 def target(port: Loose) -> int | str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from healthkit.lint._facts.routes import routes, way
+from healthkit.lint._facts.indexes import grouped
+from healthkit.lint._facts.routes import Ways, routes
 from healthkit.lint._facts.services import target
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, manifests_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from healthkit.lint._facts.routes import Route
     from healthkit.lint._manifests import Manifests
@@ -31,33 +32,38 @@ if TYPE_CHECKING:
 def exposed(manifests: Manifests) -> Iterator[Found]:
     """Yield routes that lead to probe paths: one for each container and object."""
     found = routes(manifests)
+    ways, leading = Ways(found), grouped(found, lambda one: [(one.namespace, one.service)])
     for container in manifests.containers if found else ():
         told = set[int]()
-        for route in found:
-            paths = _exposed(container, route, found)
+        for route, ports in _leading(container, leading):
+            paths = _exposed(container, route, ports, ways)
             if paths and id(route.at.document.root) not in told:
                 told.add(id(route.at.document.root))
                 what = f"{route.host or 'every host'} leads to what is probed: {', '.join(paths)}"
                 yield Found(at=route.at, what=what, container=container.name)
 
 
-def _exposed(container: Container, route: Route, found: list[Route]) -> list[str]:
-    """Return the probe paths of a container to which a route leads."""
-    paths = dict.fromkeys(
-        path
-        for port in container.service_ports
-        if _leads(route, port, container)
-        for path in _probed(container, port)
-    )
-    same = [one for one in found if one.at.document is route.at.document]
-    return [path for path in paths if way(same, route.host, path) is route]
+def _leading(
+    container: Container, leading: Mapping[tuple[str, str], list[Route]]
+) -> Iterator[tuple[Route, list[Loose]]]:
+    """Yield the routes to the Services of a container, with the ports of each."""
+    services = grouped(container.service_ports, lambda port: [_service(container, port)])
+    for name, ports in services.items():
+        for route in leading.get(name, []):
+            yield route, ports
 
 
-def _leads(route: Route, port: Loose, container: Container) -> bool:
-    """Whether a route goes to a Service's port."""
+def _service(container: Container, port: Loose) -> tuple[str, str]:
+    """Return the namespace and the name of the Service that a port is of."""
     service = container.workload.manifests.thing(port.document)
-    same = (route.namespace, route.service) == (service.namespace, service.name)
-    return same and route.port in {(port / "name").text, (port / "port").whole}
+    return (service.namespace, service.name)
+
+
+def _exposed(container: Container, route: Route, ports: list[Loose], ways: Ways) -> list[str]:
+    """Return the probe paths of a container to which a route to some ports leads."""
+    asked = [one for one in ports if route.port in {(one / "name").text, (one / "port").whole}]
+    paths = dict.fromkeys(path for port in asked for path in _probed(container, port))
+    return [path for path in paths if ways.of(route.at.document, route.host, path) is route]
 
 
 def _probed(container: Container, port: Loose) -> list[str]:

@@ -77,8 +77,8 @@ def not_injected(thing: Thing) -> Iterator[Found]:
         return
     if (thing.root / "metadata" / "labels").table.get(_INJECT) == "enabled":
         return
-    ingresses = thing.manifests.of("Ingress")
-    found = [one.name for one in ingresses if one.namespace == thing.name and _is_alb(one)]
+    ingresses = thing.manifests.near.get(("Ingress", thing.name), [])
+    found = [one.name for one in ingresses if _is_alb(one)]
     if found and not _has_gates(thing):
         what = f"Ingress {', '.join(found)} leads an ALB to pods, and nothing injects their gates"
         yield Found(at=thing.root / "metadata" / "labels", what=what)
@@ -92,6 +92,6 @@ def _is_alb(ingress: Thing) -> bool:
 
 def _has_gates(namespace: Thing) -> bool:
     """Whether pods of a namespace have such gates already, by hand."""
-    near = [one for one in namespace.manifests.workloads if one.namespace == namespace.name]
+    near = namespace.manifests.workloads_near.get(namespace.name, [])
     gates = [gate for one in near for gate in (one.pod / "readinessGates").items]
     return any((one / "conditionType").text.startswith("target-health.") for one in gates)

@@ -151,11 +151,11 @@ def _enforced(workload: Workload) -> str | None:
     named = (workload.thing.root / "metadata" / "namespace").text
     if manifests.options.kube_version < _HOST_FORBIDDEN:
         return None
-    for namespace in manifests.of("Namespace"):
+    for namespace in manifests.namespaces.get(named, []):
         labels = (namespace.root / "metadata" / "labels").table
         level = labels.get(_ENFORCE, "")
         version = labels.get(f"{_ENFORCE}-version", "latest")
-        if namespace.name == named and level in {"baseline", "restricted"} and _forbids(version):
+        if level in {"baseline", "restricted"} and _forbids(version):
             return level
     return None
 

@@ -170,29 +170,19 @@ def deep_liveness(container: Container) -> Iterator[Found]:
         return
     words = container.workload.manifests.options.dependency_words
     said = [word for word in path_words(liveness.path) if word in words]
-    sharing = [one for one in container.workload.containers if _is_readiness_of(liveness, one)]
+    asked = (liveness.path, liveness.port_number)
+    asking = container.workload.readiness_requests.get(asked, [])
+    sharing = next((one for one in asking if one is not container), None)
     reason = (
         f"which speaks of {said[0]}"
         if said
-        else f"as the readinessProbe of the container {shown(sharing[0].name)} does"
+        else f"as the readinessProbe of the container {shown(sharing.name)} does"
         if sharing
         else ""
     )
     if reason:
         what = f"the livenessProbe asks for {shown(liveness.path)}, {reason}"
         yield Found(at=liveness.http / "path", what=what)
-
-
-def _is_readiness_of(liveness: Probe, other: Container) -> bool:
-    """Whether a liveness probe asks what the readiness probe of another container asks."""
-    readiness = other.probes.get("readiness")
-    if readiness is None or not readiness.http or other is liveness.container:
-        return False
-    return (liveness.path, _port(liveness)) == (readiness.path, _port(readiness))
-
-
-def _port(probe: Probe) -> object:
-    return probe.container.port_number(probe.port.value)
 
 
 @container_rule(

@@ -213,6 +213,7 @@ def not_ready_addresses(thing: Thing) -> Iterator[Found]:
         return
     if "None" in {(spec / "clusterIP").text, *(spec / "clusterIPs").texts}:
         return
-    led = [one.full_name for one in thing.manifests.workloads if thing in services_of(one)]
+    asked = thing.manifests.labelled_workloads.having((spec / "selector").table)
+    led = [one.full_name for one, _ in asked if thing in services_of(one)]
     if led:
         yield Found(at=field, what=f"publishNotReadyAddresses, and it leads to {', '.join(led)}")

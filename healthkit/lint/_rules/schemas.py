@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from healthkit.errors import ConfigError
+from healthkit.lint._facts.indexes import grouped
 from healthkit.lint._finding import Severity
 from healthkit.lint._options import written
 from healthkit.lint._rule import About, Found, manifests_rule
@@ -94,11 +95,11 @@ def unfit(manifests: Manifests) -> Iterator[Found]:
     """Yield the first thing in each object that its schema doesn't allow."""
     if not manifests.options.schemas:
         return
-    told = [(id(one.root), fault.path) for one, fault in manifests.refusals if one is not None]
+    told = grouped(manifests.refusals, lambda pair: [id(pair[0].root)] if pair[0] else [])
     for thing in manifests.things:
         for fault in faults(thing.document, manifests.options.kube_version):
-            paths = [path for root, path in told if root == id(thing.document.root)]
-            if not any(_is_near(path, fault.path) for path in paths):
+            refused = told.get(id(thing.document.root), [])
+            if not any(_is_near(one.path, fault.path) for _, one in refused):
                 yield _found(thing.document, fault)
 
 

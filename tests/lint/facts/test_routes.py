@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from healthkit.lint._facts.routes import Route, routes, way
+from healthkit.lint._facts.routes import Route, Ways, routes
 from tests.lint.objects import manifests, place
 
 
@@ -35,18 +37,22 @@ def route(path: str, *, exact: bool = False, host: str = "shop") -> Route:
 )
 def test_a_prefix_is_of_whole_parts(path: str, exact: bool, asked: str, covers: bool) -> None:
     """/ready is no prefix of /readyz (IngressSpec, PathType)."""
-    assert route(path, exact=exact).covers(asked) is covers
+    one = route(path, exact=exact)
+    assert (Ways([one]).of(one.at.document, "shop", asked) is one) is covers
 
 
 def test_the_exact_path_wins_and_then_the_longest() -> None:
     """Of one host."""
-    root, longer, exact = route("/"), route("/api"), route("/api", exact=True)
-    other = route("/api/x", host="till")
-    found = [longer, root, exact, other]
-    assert way(found, "shop", "/api") is exact
-    assert way(found, "shop", "/api/x") is longer
-    assert way(found, "shop", "/x") is root
-    assert way([other], "shop", "/api/x") is None
+    at = place("a: 1")
+    paths = [("/api", False), ("/", False), ("/api", True), ("/api", False), ("/api/", False)]
+    longer, root, exact, again, slash = (replace(route(one, exact=x), at=at) for one, x in paths)
+    other = replace(route("/api/x", host="till"), at=at)
+    found = Ways([longer, root, exact, again, route("/x/y"), other])
+    assert found.of(at.document, "shop", "/api") is exact
+    assert found.of(at.document, "shop", "/api/x") is longer
+    assert found.of(at.document, "shop", "/x/y") is root
+    assert Ways([other]).of(at.document, "shop", "/api/x") is None
+    assert Ways([longer, slash]).of(at.document, "shop", "/api/x") is slash
 
 
 INGRESS = """\
