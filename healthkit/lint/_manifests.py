@@ -56,6 +56,9 @@ _GROUPS: Final = frozenset(
     }
 )
 
+#: How objects name what they scale.
+_REFERENCES: Final = ("scaleTargetRef", "workloadRef")
+
 
 class Thing:
     """One object, of whatever kind."""
@@ -144,6 +147,22 @@ class Manifests:
         """The Services, by the labels that they select."""
         return Selectors(self.of("Service"))
 
+    @cached_property
+    def scalers(self) -> dict[tuple[str, str, str], list[Thing]]:
+        """What scales workloads, by their namespace, kind and name: it is asked for each of them.
+
+        KEDA's kind is a Deployment if it says none.
+        """
+        found = defaultdict[tuple[str, str, str], list[Thing]](list)
+        for one in self.things:
+            at = [one.root / "spec" / name for name in _REFERENCES]
+            named = {
+                ((ref / "kind").text or "Deployment", (ref / "name").text) for ref in at if ref
+            }
+            for kind, name in named:
+                found[one.namespace, kind, name].append(one)
+        return dict(found)
+
     def thing(self, document: Document) -> Thing:
         """Return the object that a document is."""
         return self._by_root[id(document.root)]
@@ -165,7 +184,7 @@ class Manifests:
             one
             for one in self.containers
             if options.app_container in {None, one.name}
-            and options.app_workload in {None, one.workload.name, one.workload.full_name}
+            and options.app_workload in {None, *one.workload.names}
         ]
         probed = [one for one in named if any(probe.http for probe in one.probes.values())]
         return probed if len(named) > 1 and probed else named

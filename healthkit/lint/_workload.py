@@ -229,6 +229,11 @@ class Workload:
         return f"{self.kind.lower()}/{self.name}"
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called by: as kubectl does, as findings do, or shortly."""
+        return (self.name, self.full_name, self.thing.called)
+
+    @property
     def ends(self) -> bool:
         """Whether its pods end by themselves."""
         policy = (self.pod / "restartPolicy").text

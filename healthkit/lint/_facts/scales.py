@@ -19,9 +19,6 @@ SCALED: Final = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "Replicati
 #: As many as there may ever be: an int32.
 MANY: Final = 2**31 - 1
 
-#: How objects name what they scale. KEDA's kind is a Deployment if it says none.
-_REFERENCES: Final = ("scaleTargetRef", "workloadRef")
-
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -43,7 +40,8 @@ def scale_of(workload: Workload) -> Scale:
     if workload.kind not in SCALED:
         return OPEN
     said = (workload.thing.root / "spec" / "replicas").whole
-    scalers = [one for one in workload.manifests.things if _scales(one, workload)]
+    target = (workload.namespace, workload.kind, workload.name)
+    scalers = workload.manifests.scalers.get(target, [])
     if said == 0:
         return Scale(0, 0)  # an autoscaler leaves it at that
     if any(one.kind != "HorizontalPodAutoscaler" or not one.is_known for one in scalers):
@@ -51,14 +49,6 @@ def scale_of(workload: Workload) -> Scale:
     if scalers:
         return _range(scalers)
     return Scale(1, 1, assumed=True) if said is None else Scale(said, said)
-
-
-def _scales(thing: Thing, workload: Workload) -> bool:
-    if thing.namespace != workload.namespace:
-        return False
-    found = [thing.root / "spec" / name for name in _REFERENCES]
-    named = {((one / "kind").text or "Deployment", (one / "name").text) for one in found if one}
-    return (workload.kind, workload.name) in named
 
 
 def _range(autoscalers: list[Thing]) -> Scale:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 #: What the README advises beside a hook that sleeps: enough for busy clients to be told.
 _SHORT: Final = 1.0
 
+#: What comes of two waits.
+_TWICE: Final = "each end of a pod, and so each rollout, takes longer than it needs to"
+_DISAGREE: Final = (
+    "both wait until no new connection comes, and they disagree on how long that takes; as both "
+    "count, each end of a pod takes longer than it needs to"
+)
+
 #: A Deployment's default (pkg/apis/apps/v1/defaults.go).
 _PROGRESS: Final = 600
 
@@ -51,13 +58,15 @@ def two_delays(container: Container) -> Iterator[Found]:
         what = f"the hook sleeps {sleep:g} s, and {app.name} has no drain_delay after it"
         yield Found(at=container.pre_stop, what=what, numbers=numbers)
         return
+    shorter = sleep < delay
+    than = ", less than drain_delay" if shorter else ""
     yield Found(
         at=container.pre_stop,
-        what=f"the hook sleeps {sleep:g} s, and then {app.name} serves on for drain_delay "
-        f"{delay:g} s: {together:g} s in all",
-        why="each end of a pod, and so each rollout, takes longer than it needs to",
+        what=f"the hook sleeps {sleep:g} s{than}; after it {app.name} serves on for "
+        f"drain_delay {delay:g} s: {together:g} s in all",
+        why=_DISAGREE if shorter else _TWICE,
         fix="leave the hook out, or set drain_delay to 1",
-        severity=Severity.INFO,
+        severity=None if shorter else Severity.INFO,
         numbers=numbers,
     )
 
