@@ -105,8 +105,8 @@ def _without_echoes(pairs: list[_Pair]) -> Iterator[_Pair]:
         if one.severity is Severity.ERROR and one.rule not in _REFUSED:
             said[id(thing)].append(one.path)
     for thing, one in pairs:
-        near = any(_is_near(path, one.path) for path in said[id(thing)])
-        if one.rule not in _REFUSED or not near:
+        paths = said[id(thing)] if one.rule in _REFUSED else ()  # there may be thousands
+        if not any(_is_near(path, one.path) for path in paths):
             yield thing, one
 
 

@@ -228,6 +228,12 @@ class Workload:
         """Its kind and name, as kubectl takes them: ``deployment/web``."""
         return f"{self.kind.lower()}/{self.name}"
 
+    @cached_property
+    def declared_ports(self) -> frozenset[int | None]:
+        """The numbers of the ports that its containers declare: each probe asks for them."""
+        every = [port for one in self.containers for port in one.ports]
+        return frozenset((port / "containerPort").whole for port in every)
+
     @property
     def names(self) -> tuple[str, ...]:
         """What it may be called by: as kubectl does, as findings do, or shortly."""

@@ -73,12 +73,7 @@ def undeclared(probe: Probe) -> Iterator[Found]:
     if (probe.container.workload.pod / "hostNetwork").flag is True:
         return
     number = _number(probe)
-    declared = {
-        (port / "containerPort").whole
-        for container in probe.container.workload.containers
-        for port in container.ports
-    }
-    if number is not None and number not in declared:
+    if number is not None and number not in probe.container.workload.declared_ports:
         what = f"the {probe.field} asks port {number}, which no container of the pod declares"
         yield Found(at=probe.port, what=what, numbers={"port": number})
 
