@@ -91,7 +91,8 @@ def drain_too_long(container: Container) -> Iterator[Found]:
     grace, at = container.workload.grace, container.workload.pod / "terminationGracePeriodSeconds"
     needed = _needed(container, app)
     if needed > grace:
-        what = f"{app.name} may take {needed:g} s to end, and the grace period is {grace} s"
+        what = f"{app.name} may take {needed:g} s to end ({_terms(container, app)}), and the grace "
+        what += f"period is {grace} s"
         yield Found(at=at, what=what, numbers={"needed": needed, "grace": grace})
     elif app.grace_period != grace:
         more = app.grace_period > grace
@@ -107,8 +108,21 @@ def drain_too_long(container: Container) -> Iterator[Found]:
 
 def _needed(container: Container, app: AppSettings) -> float:
     """Return the grace period that an app needs. Of an unknown hook nothing is counted."""
-    hook = 0.0 if drains(container.pre_stop, app) else slept(container.pre_stop) or 0.0
+    hook = _hook(container, app)
     return timing.grace_needed(timing.serving_on(hook, app.drain_delay), app.drain_timeout)
+
+
+def _terms(container: Container, app: AppSettings) -> str:
+    hook = _hook(container, app)
+    first = f"hook {hook:g} + " if hook else ""
+    return (
+        f"{first}drain_delay {app.drain_delay:g} + drain_timeout {app.drain_timeout:g} + "
+        f"{timing.EXIT_RESERVE:g} for the exit"
+    )
+
+
+def _hook(container: Container, app: AppSettings) -> float:
+    return 0.0 if drains(container.pre_stop, app) else slept(container.pre_stop) or 0.0
 
 
 @container_rule(

@@ -77,7 +77,11 @@ def test_a_drain_may_take_all_of_the_grace_period() -> None:
     text = pod(HOOKED % (35, "exec: {command: [healthkit, drain]}"))
     assert told(text, "HK704", app) == []
     app = options(drain_delay=10.0, drain_timeout=20.5, grace_period=35.0)
-    line = "main:health may take 35.5 s to end, and the grace period is 35 s"
+    line = "main:health may take 35.5 s to end ({}drain_delay 10 + drain_timeout 20.5 + 5 for the "
+    line += "exit), and the grace period is 35 s"
+    assert told(text, "HK704", app) == [line.format("")]
+    text = pod(HOOKED % (35, "sleep: {seconds: 3}"))
+    line = line.replace("35.5", "38.5").format("hook 3 + ")
     assert told(text, "HK704", app) == [line]
 
 
