@@ -1,7 +1,8 @@
 """What an app with healthkit inside says of itself, read from the app: for `lint` and `render`.
 
 The app is imported and asked; none of it is run, and no life begins. What comes out are plain
-values, and nothing of the engine goes with them.
+values, and nothing of the engine goes with them. The commands do not call `read`: `_app_asked`
+calls `answer`, in a process of its own.
 
 The surprising fact: a warm-up has no longest time. It is tried until it succeeds, and its deadline
 or timeout is what somebody expects of it, no bound.
@@ -9,11 +10,18 @@ or timeout is what somebody expects of it, no bound.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from healthkit import _importing
 from healthkit._health import Health
+from healthkit.errors import ConfigError
 from healthkit.manifests._app import AppSettings
 
 if TYPE_CHECKING:
@@ -28,6 +36,9 @@ _EXPECTED: Final = (
 
 #: More apps than that are not within one another.
 _DEEPEST: Final = 32
+
+_STDOUT: Final = 1
+_STDERR: Final = 2
 
 
 def read(
@@ -132,3 +143,41 @@ def _attribute(found: object, name: str) -> object:
         return getattr(found, name, None)
     except Exception:  # noqa: BLE001  # a property of somebody's app may raise anything
         return None
+
+
+# -- in a process of its own -----------------------------------------------------------------------
+
+
+def answer(question: Mapping[str, object]) -> NoReturn:
+    """Write what an app says of itself, or the error, as one line to stdout, and end the process.
+
+    Whatever the app prints goes to stderr. No thread of the app is waited for, and none of its
+    exit handlers is called: some would never end.
+
+    Args:
+        question: ``name``, ``environ`` and ``option`` of `read`, as `_app_asked` writes them.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the command's to tell of
+    pipe = _aside()
+    line = _line(question)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the app's own may be anything
+            stream.flush()
+    os.write(pipe, f"{line}\n".encode())
+    os._exit(0)
+
+
+def _aside() -> int:
+    """Lead stdout to stderr, and return where it led before."""
+    pipe = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    return pipe
+
+
+def _line(question: Mapping[str, object]) -> str:
+    environ = cast("Mapping[str, str]", question["environ"])
+    try:
+        found = read(str(question["name"]), environ, option=str(question["option"]))
+    except ConfigError as exc:
+        return json.dumps({"error": str(exc)})
+    return json.dumps(asdict(found))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: (kubernetes 1.36 pkg/kubelet/kubelet_pods.go, getServiceEnvVarMap).
 _IN_CLUSTER: Final = ("KUBERNETES_SERVICE_HOST", "10.96.0.1")
 
+#: What stands for an attribute that isn't there: None may be one.
+_NOTHING: Final = object()
+
 
 def imported(option: str, name: str, environ: Mapping[str, str], *, expected: str) -> object:
     """Import a module from the working directory, and return what is called by a name in it.
@@ -43,12 +46,25 @@ def imported(option: str, name: str, environ: Mapping[str, str], *, expected: st
     module, colon, path = name.partition(":")
     if not (module and colon and path):
         raise ConfigError(f"{option}={shown(name)}: expected MODULE:APP, as in main:app")
-    os.environ.update([_IN_CLUSTER], **environ)
+    _set(option, name, environ)
     sys.path.insert(0, str(Path.cwd()))
     found = _attribute(option, name, _module(option, name, module), path)
+    if found is _NOTHING:
+        line = f"found no {one_line(path)} in {one_line(module)}, expected {expected}"
+        raise ConfigError(f"{option}={shown(name)}: {line}")
     if found is None:
         raise not_expected(option, name, found, expected)
     return found
+
+
+def _set(option: str, name: str, environ: Mapping[str, str]) -> None:
+    try:
+        os.environ.update([_IN_CLUSTER, *environ.items()])
+    except (OSError, ValueError) as exc:
+        raise ConfigError(
+            f"{option}={shown(name)}: setting its container's env raised {said(exc)}; "
+            "expected variables that a process can have"
+        ) from exc
 
 
 def not_expected(option: str, name: str, found: object, expected: str) -> ConfigError:
@@ -70,10 +86,10 @@ def _module(option: str, name: str, module: str) -> object:
 
 
 def _attribute(option: str, name: str, found: object, path: str) -> object:
-    """Return what is called so; None if nothing is. A property may raise what it likes."""
+    """Return what is called so, or `_NOTHING`. A property may raise what it likes."""
     try:
         for part in path.split("."):
-            found = getattr(found, part, None)
+            found = getattr(found, part, _NOTHING)
     except (Exception, SystemExit) as exc:
         line = f"{option}={shown(name)}: looking for {path} raised {said(exc)}; expected it to be"
         raise ConfigError(f"{line} found as in its container") from exc

@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from healthkit import _arguments, _lint_options
+from healthkit import _app_asked, _arguments, _lint_options
 from healthkit._arguments import USAGE
 from healthkit._lint_options import ALL, STDIN
 from healthkit._validate import shown
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from healthkit._lint_options import Format, Options
-    from healthkit.lint import AppSettings, Report
     from healthkit.lint import Options as RuleOptions
+    from healthkit.lint import Report
     from healthkit.lint._reading import Read
     from healthkit.lint._workload import Container
     from healthkit.manifests._source import Source
@@ -138,21 +138,10 @@ def _with_app(found: Read, options: Options) -> RuleOptions:
     if options.against is None or not found.documents:  # what is wrong is told already
         return options.rules
     container = _container(Manifests(found.documents, options.rules))
-    app = settings(options.against, container.env)
+    app = _app_asked.ask(options.against, container.env, option="--against")
     if options.port is not None:
         app = replace(app, port=options.port)
     return replace(options.rules, app=app)
-
-
-def settings(name: str, environ: Mapping[str, str]) -> AppSettings:
-    """Ask an app for its settings.
-
-    Raises:
-        ConfigError: it can't be imported, or has no healthkit inside.
-    """
-    from healthkit import _app_settings  # noqa: PLC0415  # the engine comes with it
-
-    return _app_settings.read(name, environ, option="--against")
 
 
 def _container(manifests: Manifests) -> Container:

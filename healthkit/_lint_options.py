@@ -40,6 +40,8 @@ changes the exit code with --strict only.
   --container NAME     which of its containers
   --dependency-words A,B
                        the parts of a liveness probe's path that speak of more than the process
+  --schemas            ask the published schemas of this Kubernetes version, too; they need
+                       pip install 'healthkit-asgi[schemas]'
   --skip-others        leave alone what is no rendered manifest, even if it is named
   --explain ID|all     what a rule says, why, and how it counts; all prints RULES.md
 
@@ -60,7 +62,7 @@ _OPTIONS: Final = _arguments.Options(
         "--dependency-words": "A,B",
         "--explain": "ID|all",
     },
-    frozenset({"--strict", "--skip-others"}),
+    frozenset({"--strict", "--schemas", "--skip-others"}),
     operand="FILE|DIR|-",
     several=True,
     repeated=frozenset({"--only", "--ignore", "--dependency-words"}),
@@ -106,14 +108,14 @@ def read(arguments: Sequence[str]) -> Options | None:
     if "--explain" in found.values:
         return Options(explain=_explained(found.values["--explain"]))
     paths = (*found.operands, *found.rest)
-    if not paths:
+    if not any(paths):
         raise ConfigError(
             "found nothing to look at, expected a file, a directory or - for stdin, "
             "as in: healthkit lint deploy.yaml"
         )
     _check(found)
     return Options(
-        paths=paths,
+        paths=tuple(path for path in paths if path),  # a variable that is empty is no path
         rules=_rules(found),
         format=_format(found.values.get("--format", FORMATS[0])),
         strict="--strict" in found.flags,
@@ -135,6 +137,7 @@ def _rules(found: _arguments.Found) -> lint.Options:
         app_workload=values.get("--workload"),
         app_container=values.get("--container"),
         dependency_words=tuple(one.lower() for one in words) or default.dependency_words,
+        schemas="--schemas" in found.flags,
         only=_ids("--only", lists["--only"]) if "--only" in lists else None,
         ignore=_ids("--ignore", lists.get("--ignore", ())),
     )

@@ -1,16 +1,15 @@
 """``healthkit render``: the manifest that fits an app's settings, on stdout.
 
-It reads the settings of an app, or takes what it is told, and writes YAML. What the app prints
-while it is imported goes to stderr. No cluster is needed, and nothing is sent to one.
+It reads the settings of an app, or takes what it is told, and writes YAML. No cluster is needed,
+and nothing is sent to one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from healthkit import _arguments, _render_options, render
+from healthkit import _app_asked, _arguments, _render_options, render
 from healthkit._arguments import USAGE
 from healthkit.errors import HealthkitError
 from healthkit.render._wanted import with_given
@@ -29,14 +28,14 @@ def main(arguments: Sequence[str], read_app: ReadApp | None = None) -> int:
 
     Args:
         arguments: what follows ``healthkit render``.
-        read_app: imports an app and asks it; None: as `healthkit._app_settings` does.
+        read_app: imports an app and asks it; None: in a process of its own.
     """
     try:
         options = _render_options.read(arguments)
         if options is None:
             _arguments.write(sys.stdout, _render_options.HELP)
             return 0
-        text = render.manifest(_wanted(options, read_app or _read_app), options.part)
+        text = render.manifest(_wanted(options, read_app or _app_asked.ask), options.part)
     except HealthkitError as exc:
         _arguments.write(sys.stderr, f"healthkit render: {exc}\n")
         return USAGE
@@ -47,12 +46,4 @@ def main(arguments: Sequence[str], read_app: ReadApp | None = None) -> int:
 def _wanted(options: _render_options.Options, read_app: ReadApp) -> render.Wanted:
     if options.app is None:
         return with_given(render.Wanted(), options.given)
-    with contextlib.redirect_stdout(sys.stderr):
-        app = read_app(options.app)
-    return with_given(render.of_app(app), options.given)
-
-
-def _read_app(name: str) -> AppSettings:
-    from healthkit._app_settings import read  # noqa: PLC0415  # the engine, for an app only
-
-    return read(name)
+    return with_given(render.of_app(read_app(options.app)), options.given)

@@ -63,6 +63,10 @@ _OPTIONS: Final = _arguments.Options(
 )
 
 
+#: No number of more digits is meant, and Python refuses those of very many.
+_DIGITS: Final = 9
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What is to be written."""
@@ -99,7 +103,7 @@ def _part(text: str) -> Part:
 
 def _whole(option: str, text: str) -> int:
     """Return a number. Whether it is one that can be is checked later."""
-    if not (text.isascii() and text.isdigit()) or len(text) > len("65535"):
+    if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS:
         raise _validate.refuse(option, text, "a whole number")
     return int(text)
 

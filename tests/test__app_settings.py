@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from healthkit import _app_settings
 from healthkit._app_settings import read
 from healthkit.errors import ConfigError
 from healthkit.manifests._app import AppSettings
@@ -207,3 +209,35 @@ def test_nothing_begins(shop: Write) -> None:
     shop(f"{HEAD}@health.startup(timeout=1)\ndef start():\n    raise SystemExit\n")
     assert read("shop:health").startup == 1.0
     assert not sys.modules["shop"].health.life.begun
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (f"import os; os.write(1, b'hello')\n{HEAD}", '"name": "shop:health", "paths": {'),
+        ("import sys\nsys.stdout = None\n", '{"error": "--app=\'shop:health\': found no health in'),
+    ],
+)
+def test_the_answer_is_one_line_and_all_there_is(
+    source: str,
+    said: str,
+    shop: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """What the app prints goes elsewhere, and the process ends at once."""
+    shop(source)
+
+    def ended(code: int) -> NoReturn:
+        raise KeyboardInterrupt(code)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(os, "_exit", ended)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # put back, whatever the app does
+    with pytest.raises(KeyboardInterrupt, match="0"):
+        _app_settings.answer({"name": "shop:health", "environ": {}, "option": "--app"})
+    signal.signal(signal.SIGINT, before)
+    line = capfd.readouterr().out
+    assert said in line
+    assert line.endswith("}\n")
+    assert "hello" not in line

@@ -42,8 +42,13 @@ def test_what_is_named_is_imported_as_in_its_container(shop: Write) -> None:
     [
         ("", "shop", "--against='shop': expected MODULE:APP, as in main:app"),
         ("", ":app", "--against=':app': expected MODULE:APP, as in main:app"),
-        ("", "shop:app", "--against='shop:app': found None as app in shop, expected an app"),
-        ("", "shop:a.b", "--against='shop:a.b': found None as a.b in shop, expected an app"),
+        ("", "shop:app", "--against='shop:app': found no app in shop, expected an app"),
+        ("", "shop:a.b", "--against='shop:a.b': found no a.b in shop, expected an app"),
+        (
+            "app = None",
+            "shop:app",
+            "--against='shop:app': found None as app in shop, expected an app",
+        ),
         (
             "1/0",
             "shop:app",
@@ -70,6 +75,24 @@ def test_what_can_not_be_imported_is_one_line(
     with pytest.raises(ConfigError) as caught:
         imported("--against", name, {}, expected="an app")
     assert str(caught.value) == line
+
+
+def test_an_environment_that_no_process_has_is_one_line(
+    shop: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API server would refuse it, too."""
+    shop("app = 7")
+
+    class Process(dict[str, str]):
+        def update(self, *_: object, **__: object) -> None:
+            raise ValueError("illegal environment variable name")
+
+    monkeypatch.setattr(os, "environ", Process())
+    with pytest.raises(ConfigError) as caught:
+        imported("--against", "shop:app", {"A=B": "x"}, expected="an app")
+    line = "--against='shop:app': setting its container's env raised "
+    assert str(caught.value).startswith(line)
+    assert str(caught.value).endswith("; expected variables that a process can have")
 
 
 def test_what_is_something_else_is_one_line() -> None:

@@ -10,11 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from healthkit import _app_settings, _lint
+from healthkit import _app_asked, _lint
 from healthkit.errors import ConfigError
 from healthkit.lint import AppSettings, _run
 from healthkit.manifests._source import LARGEST
@@ -98,7 +98,6 @@ def test_advice_counts_if_somebody_is_strict() -> None:
         ("none", "none: found no Kubernetes object, expected manifests with apiVersion and kind"),
         ("chart", "chart: found a Helm chart, expected manifests: render it first, as in helm"),
         ("a\0b", "path='a\\x00b': expected the path of a YAML file"),
-        ("", ": is a directory: expected a file of Kubernetes YAML"),
     ],
 )
 def test_what_cannot_be_used_is_a_line_and_code_2(capsys: Lines, path: str, line: str) -> None:
@@ -239,7 +238,7 @@ def test_an_app_is_asked_in_its_container(monkeypatch: Patch, capsys: Lines) -> 
         seen.append(getattr(getattr(options, "app"), "port"))  # noqa: B009  # an object
         return real(found, options)  # type: ignore[arg-type]  # as it came
 
-    monkeypatch.setattr(_app_settings, "read", read)
+    monkeypatch.setattr(_app_asked, "ask", read)
     monkeypatch.setattr(_lint, "run", run)
     Path("app.yaml").write_text(APP)
     words = ["app.yaml", "--against", "main:health", "--container", "web"]
@@ -247,6 +246,31 @@ def test_an_app_is_asked_in_its_container(monkeypatch: Patch, capsys: Lines) -> 
     assert lint(capsys, *words, "--port", "9000")[2] == ""
     assert asked == [("main:health", {"A": "x"}, "--against")] * 2
     assert seen == [8000, 9000]
+
+
+PRINTS: Final = """\
+import atexit, os, threading, time
+from healthkit import Health
+print("hello")
+os.write(1, b"raw\\n")
+atexit.register(print, "bye")
+threading.Thread(target=time.sleep, args=(3600,)).start()
+health = Health()
+"""
+
+
+def test_an_app_can_say_nothing_between_what_machines_read(
+    tmp_path: Path, monkeypatch: Patch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It may print in all ways that there are, and leave a thread behind: nobody waits for it."""
+    monkeypatch.chdir(tmp_path)
+    Path("app.yaml").write_text(APP)
+    Path("shop.py").write_text(PRINTS)
+    words = ["app.yaml", "--format=json", "--against=shop:health", "--workload=Pod/web"]
+    _lint.main([*words, "--container=web"])
+    out, err = capfd.readouterr()
+    assert json.loads(out)["unusable"] == []
+    assert sorted(err.split()) == ["hello", "raw"]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +322,7 @@ def test_an_app_that_cannot_be_asked_is_a_line(monkeypatch: Patch, capsys: Lines
     def read(*_: object, **__: object) -> AppSettings:
         raise ConfigError("--against='main:health': there is no module main")
 
-    monkeypatch.setattr(_app_settings, "read", read)
+    monkeypatch.setattr(_app_asked, "ask", read)
     code, out, err = lint(capsys, "fine.yaml", "--against", "main:health")
     assert (code, out) == (2, "")
     assert err == "healthkit lint: --against='main:health': there is no module main\n"

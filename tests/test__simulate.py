@@ -256,7 +256,7 @@ def test_an_app_is_imported_as_in_its_container(path: str, tmp_path: Path, capsy
         ("", "shop", "--app='shop': expected MODULE:APP, as in main:app"),
         ("", "shop:", "--app='shop:': expected MODULE:APP, as in main:app"),
         ("", ":app", "--app=':app': expected MODULE:APP, as in main:app"),
-        ("", "shop:app", "found None as app in shop, expected an ASGI application"),
+        ("", "shop:app", "found no app in shop, expected an ASGI application"),
         ("app = 7", "shop:app", "found 7 as app in shop, expected an ASGI application"),
         ("1/0", "shop:app", "importing shop raised ZeroDivisionError: division by zero; expected"),
         (

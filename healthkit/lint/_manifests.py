@@ -225,7 +225,7 @@ class Manifests:
             one
             for one in self.containers
             if options.app_container in {None, one.name}
-            and options.app_workload in {None, one.workload.name, one.workload.full_name}
+            and options.app_workload in {None, *one.workload.names}
         ]
         probed = [one for one in named if any(probe.http for probe in one.probes.values())]
         return probed if len(named) > 1 and probed else named

@@ -237,6 +237,11 @@ class Workload:
         """Its kind and name, as kubectl takes them: ``deployment/web``."""
         return f"{self.kind.lower()}/{self.name}"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called by: as kubectl does, as findings do, or shortly."""
+        return (self.name, self.full_name, self.thing.called)
+
     @cached_property
     def ends(self) -> bool:
         """Whether its pods end by themselves."""

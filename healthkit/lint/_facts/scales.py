@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 #: What has a scale (kubernetes 1.36 pkg/controller/disruption/disruption.go, finders).
 SCALED: Final = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"})
 
-#: As many as there may ever be: an int32.
-MANY: Final = 2**31 - 1
-
 #: How objects name what they scale. KEDA's kind is a Deployment if it says none.
 _REFERENCES: Final = ("scaleTargetRef", "workloadRef")
+
+#: As many as there may ever be: an int32.
+MANY: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)

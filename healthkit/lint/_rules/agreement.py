@@ -55,8 +55,9 @@ def other_path(probe: Probe) -> Iterator[Found]:
     paths = [app.paths[name] for name in right if name in app.paths]
     if found in right or not paths:
         return
-    unknown = f"{probe.path} is none of the endpoints of {app.name}"
-    known = f"{probe.path} is the {found} endpoint of {app.name}"
+    asks = f"the {probe.field} asks {probe.path}, which is"
+    unknown = f"{asks} none of the endpoints of {app.name}"
+    known = f"{asks} the {found} endpoint of {app.name}"
     yield Found(
         at=probe.http / "path",
         what=known if found else unknown,
@@ -98,7 +99,7 @@ def other_port(probe: Probe) -> Iterator[Found]:
     if any((port / "containerPort").whole == found for one in others for port in one.ports):
         return
     port, by = _listens(probe.container, app) or (0, "")
-    what = f"it asks port {found}, and {by} listens on {port}"
+    what = f"the {probe.field} asks port {found}, and {by} listens on {port}"
     yield Found(at=probe.port, what=what, numbers={"probed": found, "port": port})
 
 

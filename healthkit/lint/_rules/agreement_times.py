@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 #: What the README advises beside a hook that sleeps: enough for busy clients to be told.
 _SHORT: Final = 1.0
 
+#: What comes of two waits.
+_TWICE: Final = "each end of a pod, and so each rollout, takes longer than it needs to"
+_DISAGREE: Final = (
+    "both wait until no new connection comes, and they disagree on how long that takes; as both "
+    "count, each end of a pod takes longer than it needs to"
+)
+
 
 @container_rule(
     About(
@@ -49,13 +56,15 @@ def two_delays(container: Container) -> Iterator[Found]:
         what = f"the hook sleeps {sleep:g} s, and {app.name} has no drain_delay after it"
         yield Found(at=container.pre_stop, what=what, numbers=numbers)
         return
+    shorter = sleep < delay
+    than = ", less than drain_delay" if shorter else ""
     yield Found(
         at=container.pre_stop,
-        what=f"the hook sleeps {sleep:g} s, and then {app.name} serves on for drain_delay "
-        f"{delay:g} s: {together:g} s in all",
-        why="each end of a pod, and so each rollout, takes longer than it needs to",
+        what=f"the hook sleeps {sleep:g} s{than}; after it {app.name} serves on for "
+        f"drain_delay {delay:g} s: {together:g} s in all",
+        why=_DISAGREE if shorter else _TWICE,
         fix="leave the hook out, or set drain_delay to 1",
-        severity=Severity.INFO,
+        severity=None if shorter else Severity.INFO,
         numbers=numbers,
     )
 
@@ -80,7 +89,8 @@ def drain_too_long(container: Container) -> Iterator[Found]:
     grace, at = container.workload.grace, container.workload.pod / "terminationGracePeriodSeconds"
     needed = _needed(container, app)
     if needed > grace:
-        what = f"{app.name} may take {needed:g} s to end, and the grace period is {grace} s"
+        what = f"{app.name} may take {needed:g} s to end ({_terms(container, app)}), and the grace "
+        what += f"period is {grace} s"
         yield Found(at=at, what=what, numbers={"needed": needed, "grace": grace})
     elif app.grace_period != grace:
         more = app.grace_period > grace
@@ -102,8 +112,22 @@ def _slept(container: Container) -> float:
 
 def _needed(container: Container, app: AppSettings) -> float:
     """Return the grace period that an app needs. Of an unknown hook nothing is counted."""
-    hook = 0.0 if drains(container) else _slept(container)
+    hook = _hook(container)
     return timing.grace_needed(timing.serving_on(hook, app.drain_delay), app.drain_timeout)
+
+
+def _terms(container: Container, app: AppSettings) -> str:
+    hook = _hook(container)
+    first = f"hook {hook:g} + " if hook else ""
+    return (
+        f"{first}drain_delay {app.drain_delay:g} + drain_timeout {app.drain_timeout:g} + "
+        f"{timing.EXIT_RESERVE:g} for the exit"
+    )
+
+
+def _hook(container: Container) -> float:
+    """Return what comes before the drain: `healthkit drain` is a part of it."""
+    return 0.0 if drains(container) else _slept(container)
 
 
 @container_rule(

@@ -34,10 +34,12 @@ def uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_server_says_its_port() -> None:
     """Unless the app knows its own; of another port HK702 speaks, and not HK701."""
     text = pod(SPEC % ("command", "/livez", 9000))
-    assert told(text, "HK702", options()) == ["it asks port 9000, and uvicorn listens on 8000"]
+    line = "the readinessProbe asks port 9000, and uvicorn listens on 8000"
+    assert told(text, "HK702", options()) == [line]
     assert told(text, "HK701", options()) == []
     assert told(text, "HK702", options(port=9000)) == []
-    assert told(text, "HK701", options(port=9000)) == ["/livez is the live endpoint of main:health"]
+    line = "the readinessProbe asks /livez, which is the live endpoint of main:health"
+    assert told(text, "HK701", options(port=9000)) == [line]
 
 
 @pytest.mark.usefixtures("uvicorn")

@@ -35,6 +35,8 @@ def options(**fields: float) -> Options:
         ("sleep: {seconds: 5}", 0.5, None),
         ("sleep: {seconds: 5}", 1.0, None),
         ("sleep: {seconds: 5}", 1.5, Severity.INFO),
+        ("sleep: {seconds: 5}", 5.0, Severity.INFO),
+        ("sleep: {seconds: 5}", 5.5, Severity.WARNING),
         ("sleep: {seconds: 0}", 5.0, None),
         ("exec: {command: [healthkit, drain]}", 5.0, None),
         ("exec: {command: [sh, -c, sleep 5; kill 1]}", 0.0, Severity.WARNING),
@@ -45,10 +47,18 @@ def options(**fields: float) -> Options:
 def test_a_hook_that_sleeps_wants_a_short_delay(
     hook: str, delay: float, severity: Severity | None
 ) -> None:
-    """None cuts kept connections, a long one is waited for once more."""
+    """None cuts kept connections, a long one is waited for once more; a longer one contradicts."""
     report = lint.check_text(pod(HOOKED % (90, hook)), options=options(drain_delay=delay))
     found = [one.severity for one in report.findings if one.rule == "HK703"]
     assert found == ([] if severity is None else [severity])
+
+
+def test_a_hook_shorter_than_the_delay_is_told_so() -> None:
+    """With both numbers, and what they make together."""
+    line = "the hook sleeps 5 s, less than drain_delay; after it main:health serves on for "
+    line += "drain_delay 10 s: 15 s in all"
+    text = pod(HOOKED % (90, "sleep: {seconds: 5}"))
+    assert told(text, "HK703", options(drain_delay=10.0)) == [line]
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(1, 90))
@@ -70,7 +80,11 @@ def test_a_drain_may_take_all_of_the_grace_period() -> None:
     text = pod(HOOKED % (35, "exec: {command: [healthkit, drain]}"))
     assert told(text, "HK704", app) == []
     app = options(drain_delay=10.0, drain_timeout=20.5, grace_period=35.0)
-    line = "main:health may take 35.5 s to end, and the grace period is 35 s"
+    line = "main:health may take 35.5 s to end ({}drain_delay 10 + drain_timeout 20.5 + 5 for the "
+    line += "exit), and the grace period is 35 s"
+    assert told(text, "HK704", app) == [line.format("")]
+    text = pod(HOOKED % (35, "sleep: {seconds: 3}"))
+    line = line.replace("35.5", "38.5").format("hook 3 + ")
     assert told(text, "HK704", app) == [line]
 
 
