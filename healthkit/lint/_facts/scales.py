@@ -43,7 +43,7 @@ def scale_of(workload: Workload) -> Scale:
     if workload.kind not in SCALED:
         return OPEN
     said = (workload.thing.root / "spec" / "replicas").whole
-    scalers = [one for one in workload.manifests.things if _scales(one, workload)]
+    scalers = _scalers(workload)
     if said == 0:
         return Scale(0, 0)  # an autoscaler leaves it at that
     if any(one.kind != "HorizontalPodAutoscaler" or not one.is_known for one in scalers):
@@ -53,8 +53,14 @@ def scale_of(workload: Workload) -> Scale:
     return Scale(1, 1, assumed=True) if said is None else Scale(said, said)
 
 
+def _scalers(workload: Workload) -> list[Thing]:
+    """Return what scales a workload: of its namespace, or else of one that may be the same."""
+    found = [one for one in workload.manifests.things if _scales(one, workload)]
+    return [one for one in found if one.namespace == workload.namespace] or found
+
+
 def _scales(thing: Thing, workload: Workload) -> bool:
-    if thing.namespace != workload.namespace:
+    if not thing.may_share(workload.thing):
         return False
     found = [thing.root / "spec" / name for name in _REFERENCES]
     named = {((one / "kind").text or "Deployment", (one / "name").text) for one in found if one}

@@ -67,11 +67,15 @@ def _is_scraped(port: Loose) -> bool:
         fix=f"raise {_GRACE}, or shorten the hook",
         source="kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go, killContainer: "
         "minimumGracePeriodInSeconds",
-        arithmetic="left for SIGTERM = max(G - floor(H), 2), with G = grace period, H = hook",
+        arithmetic="left for SIGTERM = max(G - floor(H), 2), with G = grace period, H = hook; an "
+        "error if H > G, else a warning",
     )
 )
 def hooktakes_all(container: Container) -> Iterator[Found]:
-    """Yield hooks that take as long as the grace period, or longer."""
+    """Yield hooks that take as long as the grace period, or longer.
+
+    As long is a warning only: new requests have ceased long before, and 2 s are enough for some.
+    """
     hook, grace = length(container.pre_stop), container.workload.grace
     if not takes_all(container):
         return
@@ -83,6 +87,7 @@ def hooktakes_all(container: Container) -> Iterator[Found]:
         f"{end.left:g} s",
         numbers={"hook": hook.number, "grace period": grace, "left for SIGTERM": end.left},
         why="the API server refuses a sleep longer than the grace period" if is_refused else None,
+        severity=None if end.hook_is_cut else Severity.WARNING,
     )
 
 
@@ -105,10 +110,17 @@ def takes_all(container: Container) -> bool:
     )
 )
 def no_grace(workload: Workload) -> Iterator[Found]:
-    """Yield workloads that go on to run, and may not end."""
+    """Yield workloads that go on to run, and may not end; advice where nobody asks for anything."""
     if workload.grace == 0 and not workload.ends:
-        at = workload.pod / _GRACE
-        yield Found(at=at, what=f"{_GRACE} is 0", numbers={_GRACE: 0})
+        idle = not any(
+            one.ports or one.service_ports or one.pre_stop for one in workload.containers
+        )
+        yield Found(
+            at=workload.pod / _GRACE,
+            what=f"{_GRACE} is 0",
+            numbers={_GRACE: 0},
+            severity=Severity.INFO if idle else None,
+        )
 
 
 @probe_rule(
