@@ -11,6 +11,8 @@ field and the API server's own reason. Where this differs from them:
 3. A key that stands twice is refused, whatever kubectl was told to do with it.
 4. A StatefulSet's template is checked at once, and not first when its pods are made.
 5. An image with ``{{`` in it is a template that nobody rendered.
+6. What only some of Kubernetes 1.25 to 1.37 refuse is taken: a StatefulSet's name with dots, or its
+   ``maxUnavailable: 0``. JSON objects one behind the other are not.
 
 YAML is what Go's parser makes of it, so that ``0o17`` is 15, ``y`` is true and 3.0 is whole.
 """

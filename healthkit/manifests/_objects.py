@@ -66,7 +66,23 @@ def _flat(source: Source, root: Node, told: Told) -> Iterator[Document]:
         yield document
         return
     for item in items.items:
-        yield from _flat(source, item, told)
+        yield from _flat(source, _typed(item, document), told)
+
+
+def _typed(item: Node, parent: Document) -> Node:
+    """Give an item that doesn't say what it is the type that its list has.
+
+    A RoleList's is a Role; of a plain List nobody can tell (apimachinery 1.36
+    pkg/apis/meta/v1/unstructured/helpers.go, decodeToList).
+    """
+    kind, where = text(parent, "kind").removesuffix("List"), parent.root.entries["kind"][0]
+    if not isinstance(item, Mapping) or not kind or {"kind", "apiVersion"} <= item.entries.keys():
+        return item
+    whole = Mapping(item.position)
+    said = Scalar(where, kind, plain=True)
+    whole.entries = {**item.entries, "kind": (where, said)}
+    whole.entries["apiVersion"] = parent.root.entries["apiVersion"]
+    return whole
 
 
 def _object(source: Source, root: Node) -> Document:

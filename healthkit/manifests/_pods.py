@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Stands in a generated name where the API server puts five characters of its own.
 GENERATED: Final = "xxxxx"
 
+#: What is left of a longer prefix (apiserver pkg/storage/names/generate.go).
+_LONGEST_PREFIX: Final = 63 - len(GENERATED)
+
 _POLICIES: Final = ("Always", "OnFailure", "Never")
 
 
@@ -39,7 +42,7 @@ def identity(meta: Fields, rule: Callable[[str], Problem]) -> tuple[str, str]:
         problem = rule(whole)
         if problem is not None:
             raise (meta / "generateName").invalid(prefix, problem)
-    name = meta.text("name") or (prefix and f"{prefix}{GENERATED}")
+    name = meta.text("name") or (prefix and f"{prefix[:_LONGEST_PREFIX]}{GENERATED}")
     if not name:
         raise (meta / "name").required("name or generateName is required")
     check(meta / "name", name, rule)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from healthkit.manifests import _names
-from healthkit.manifests._amounts import Amount, percentage, rolling
+from healthkit.manifests._amounts import Amount, amount, percentage, rolling
 from healthkit.manifests._probes import not_negative
 from healthkit.manifests._spec import RollingUpdate
 
@@ -58,8 +58,8 @@ def daemon_set(spec: Fields) -> RollingUpdate | None:
         raise (strategy / "type").unsupported(kind, ("RollingUpdate", "OnDelete"))
     update = strategy.some("rollingUpdate")
     down, up = _amount(update, "maxUnavailable", 1), _amount(update, "maxSurge", 0)
-    for name, amount in (("maxUnavailable", down), ("maxSurge", up)):
-        _at_most_all(update, name, amount)
+    for name, one in (("maxUnavailable", down), ("maxSurge", up)):
+        _at_most_all(update, name, one)
     if down.value and up.value:
         found = update.port("maxSurge")
         rule = "may not be set when maxUnavailable is non-zero"
@@ -72,7 +72,9 @@ def daemon_set(spec: Fields) -> RollingUpdate | None:
 def stateful_set(spec: Fields, replicas: int) -> RollingUpdate | None:
     """Return a StatefulSet's rolling update, one pod at a time by default; None for OnDelete.
 
-    (ValidateStatefulSetSpec, validateRollingUpdateStatefulSet.)
+    (ValidateStatefulSetSpec, validateRollingUpdateStatefulSet.) Up to Kubernetes 1.34 the API
+    server drops ``maxUnavailable`` and doesn't look at it (MaxUnavailableStatefulSet in
+    pkg/features/kube_features.go): so what later ones refuse, such as 0, is the default here.
     """
     strategy = spec.some("updateStrategy")
     kind = strategy.text("type", "RollingUpdate")
@@ -85,10 +87,7 @@ def stateful_set(spec: Fields, replicas: int) -> RollingUpdate | None:
         raise (strategy / "type").invalid(kind, "must be 'RollingUpdate' or 'OnDelete'")
     update = strategy.some("rollingUpdate")
     not_negative(update, "partition")
-    down = _amount(update, "maxUnavailable", 1)
-    if not down.value:
-        raise (update / "maxUnavailable").invalid(update.port("maxUnavailable"), "cannot be 0")
-    _at_most_all(update, "maxUnavailable", down)
+    down = amount(update.port("maxUnavailable", 1)) or Amount(1, percent=False)
     return RollingUpdate(0, max(down.of(replicas, round_up=False), 1))
 
 
@@ -104,7 +103,7 @@ def _amount(update: Fields, name: str, default: int | str) -> Amount:
     return percentage(found)
 
 
-def _at_most_all(update: Fields, name: str, amount: Amount) -> None:
+def _at_most_all(update: Fields, name: str, found: Amount) -> None:
     """Refuse more than all of them (IsNotMoreThan100Percent)."""
-    if amount.percent and amount.value > 100:  # noqa: PLR2004  # percent
+    if found.percent and found.value > 100:  # noqa: PLR2004  # percent
         raise (update / name).invalid(update.port(name), "must not be greater than 100%")

@@ -30,9 +30,11 @@ Kind = Literal["text", "template", "duplicate", "object", "unknown", "refused"]
 LARGEST: Final = 10_000_000
 
 #: What may not stand in a YAML text (yaml.org/spec/1.2.2, 5.1): then it is a binary.
-_BINARY: Final = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_BINARY: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+#: A byte order mark at a line's start, as where files were put one behind the other: Go's parser
+#: passes it by (go.yaml.in/yaml/v2 scannerc.go, yaml_parser_scan_to_next_token).
+_LINES_BOM: Final = re.compile("^\ufeff", re.MULTILINE)
 
 #: What ends a line in YAML 1.1, as the parser counts them.
 _BREAK: Final = re.compile("\r\n?|[\n\x85\u2028\u2029]")
@@ -133,7 +135,7 @@ def from_text(text: str | bytes, name: str) -> Source:
     if len(data) > LARGEST:
         raise empty.error(f"more than {LARGEST:,} bytes: split the file")
     try:
-        source = Source(empty.name, data.decode("utf-8-sig"), name)
+        source = Source(empty.name, _LINES_BOM.sub("", data.decode("utf-8-sig")), name)
     except UnicodeDecodeError as exc:
         good = data[: exc.start].decode("utf-8-sig")
         raise empty.error("not UTF-8: save it as UTF-8", _line(good, len(good))) from exc

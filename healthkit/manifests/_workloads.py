@@ -95,8 +95,11 @@ def _deployment(fields: Fields, source: str) -> Workload:
 
 
 def _stateful_set(fields: Fields, source: str) -> Workload:
-    """Read one (ValidateStatefulSetSpec). Its name is a label of its pods, and so no longer."""
-    name, namespace = identity(fields.some("metadata"), _names.dns_label)
+    """Read one (ValidateStatefulSetSpec).
+
+    Its name may have dots, and be long: up to Kubernetes 1.26, as far as ValidateStatefulSetName.
+    """
+    name, namespace = identity(fields.some("metadata"), _names.dns_subdomain)
     spec = fields.some("spec")
     policy = spec.text("podManagementPolicy", "OrderedReady")
     if policy not in {"OrderedReady", "Parallel"}:

@@ -49,6 +49,14 @@ def test_a_list_is_its_items(kind: str) -> None:
     assert (found.name, found.source) == ("web", "manifest:4")
 
 
+@pytest.mark.parametrize("said", ["", "apiVersion: v1, ", "kind: Service, "])
+def test_an_item_of_a_typed_list_need_not_say_its_type(said: str) -> None:
+    """A PodList has Pods, if an item lacks its kind or its version."""
+    item = f"{{{said}metadata: {{name: web}}, spec: {{containers: [{{name: a, image: b}}]}}}}"
+    (found,) = parse(f"apiVersion: v1\nkind: PodList\nitems:\n- {item}\n")
+    assert (found.kind, found.name, found.source) == ("Pod", "web", "manifest:4")
+
+
 def test_an_item_of_a_list_is_refused_by_its_own_path() -> None:
     """With its line in the file."""
     text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {}\n"

@@ -71,6 +71,7 @@ def named(meta: str) -> str:
         ("generateName: web-", "web-xxxxx", "default"),
         ("generateName: web", "webxxxxx", "default"),
         ("{generateName: web-, name: api}", "api", "default"),
+        (f"generateName: {'w' * 252}-", f"{'w' * 58}xxxxx", "default"),
     ],
 )
 def test_objects_have_names(meta: str, name: str, namespace: str) -> None:

@@ -29,6 +29,12 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     assert from_text("\ufeffa: 1", "x").text == "a: 1"
 
 
+def test_byte_order_marks_further_on_are_taken() -> None:
+    """Files put one behind the other have some, and so have texts in ConfigMaps."""
+    assert from_text("a: 1\n---\n\ufeffb: 2", "x").text == "a: 1\n---\nb: 2"
+    assert from_text("a: |\n  \ufeff{}\n", "x").text == "a: |\n  \ufeff{}\n"
+
+
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A file that isn't there, a directory, and a path that can be none."""
     for path, reason in (("web.yaml", "no such file or directory"), ("", "is a directory")):
@@ -69,7 +75,7 @@ def test_a_file_of_gigabytes_is_not_read(tmp_path: Path, monkeypatch: pytest.Mon
         (b"\x7fELF", r"x:1: found the character '\x7f': expected YAML, and that is text"),
         (b"a: 1\nb: \x00", r"x:2: found the character '\x00': expected YAML, and that is text"),
         (b"a: \x1b[31m", r"x:1: found the character '\x1b': expected YAML, and that is text"),
-        ("a: \ufeff", r"x:1: found the character '\ufeff': expected YAML, and that is text"),
+        ("a: \ufffe", r"x:1: found the character '\ufffe': expected YAML, and that is text"),
         ("a: \ud800", "x: not UTF-8: save it as UTF-8"),
     ],
 )

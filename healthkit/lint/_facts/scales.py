@@ -43,11 +43,7 @@ def scale_of(workload: Workload) -> Scale:
     if workload.kind not in SCALED:
         return OPEN
     said = (workload.thing.root / "spec" / "replicas").whole
-    scalers = [
-        one
-        for one in workload.manifests.scalers.get((workload.kind, workload.name), [])
-        if one.namespace == workload.namespace
-    ]
+    scalers = _scalers(workload)
     if said == 0:
         return Scale(0, 0)  # an autoscaler leaves it at that
     if any(one.kind != "HorizontalPodAutoscaler" or not one.is_known for one in scalers):
@@ -55,6 +51,13 @@ def scale_of(workload: Workload) -> Scale:
     if scalers:
         return _range(scalers)
     return Scale(1, 1, assumed=True) if said is None else Scale(said, said)
+
+
+def _scalers(workload: Workload) -> list[Thing]:
+    """Return what scales a workload: of its namespace, or else of one that may be the same."""
+    named = workload.manifests.scalers.get((workload.kind, workload.name), [])
+    found = [one for one in named if one.may_share(workload.thing)]
+    return [one for one in found if one.namespace == workload.namespace] or found
 
 
 def scaled_by(thing: Thing) -> set[tuple[str, str]]:

@@ -105,10 +105,17 @@ def takes_all(container: Container) -> bool:
     )
 )
 def no_grace(workload: Workload) -> Iterator[Found]:
-    """Yield workloads that go on to run, and may not end."""
+    """Yield workloads that go on to run, and may not end; advice where nobody asks for anything."""
     if workload.grace == 0 and not workload.ends:
-        at = workload.pod / _GRACE
-        yield Found(at=at, what=f"{_GRACE} is 0", numbers={_GRACE: 0})
+        idle = not any(
+            one.ports or one.service_ports or one.pre_stop for one in workload.containers
+        )
+        yield Found(
+            at=workload.pod / _GRACE,
+            what=f"{_GRACE} is 0",
+            numbers={_GRACE: 0},
+            severity=Severity.INFO if idle else None,
+        )
 
 
 @probe_rule(

@@ -28,7 +28,7 @@ TARGET = "scaleTargetRef: {kind: Deployment, name: shop}"
         (
             "replicas: 3",
             ("autoscaling/v2", "HorizontalPodAutoscaler", ", namespace: x", TARGET),
-            Scale(3, 3),
+            Scale(1, MANY),
         ),
         ("", ("keda.sh/v1alpha1", "ScaledObject", "", "scaleTargetRef: {name: shop}"), OPEN),
         ("", ("example.com/v1", "HorizontalPodAutoscaler", "", TARGET), OPEN),
@@ -44,6 +44,25 @@ def test_a_workload_is_scaled(
 ) -> None:
     """By its own number, by an autoscaler's range, or by rules that are not known here."""
     text = DEPLOYMENT % spec + (SCALER % scaler if scaler else "")
+    assert scale_of(manifests(text).workloads[0]) == scale
+
+
+@pytest.mark.parametrize(
+    ("spaces", "scale"),
+    [
+        (("a", "b", "b"), Scale(3, 3)),
+        (("a", "b", None), Scale(1, 9)),
+        (("a", None, None), Scale(1, 9)),
+        (("a", "a", None), Scale(1, 5)),
+        ((None, None, "a"), Scale(1, 5)),
+    ],
+)
+def test_the_nearest_scales_it(spaces: tuple[str | None, ...], scale: Scale) -> None:
+    """Charts name the namespace in some of their objects only; a namesake may be elsewhere."""
+    app, *named = (f", namespace: {one}" if one else "" for one in spaces)
+    text = (DEPLOYMENT % "replicas: 3").replace("name: shop", f"name: shop{app}")
+    for space, most in zip(named, (5, 9), strict=True):
+        text += SCALER % (*HPA[:2], space, f"{TARGET}, maxReplicas: {most}")
     assert scale_of(manifests(text).workloads[0]) == scale
 
 
