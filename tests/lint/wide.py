@@ -1,4 +1,4 @@
-"""Many small applications with all that may be linked with them, for tests of what time it takes."""
+"""Many small applications with all that is linked with them, for tests of the time it takes."""
 
 from __future__ import annotations
 
