@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -20,6 +21,8 @@ from healthkit.render._wanted import with_given
 from tests.render.documents import APP, container, objects, path, times, workload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from healthkit.lint._options import Version
 
 SERVER: Final = ("uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000")  # noqa: S104  # a container's
@@ -39,6 +42,15 @@ WANTED: Final = {
 #: The package has no types.
 SCHEMAS: Final = importlib.import_module("kubernetes_validate")
 VERSIONS: Final[list[Version]] = [(1, minor) for minor in range(29, 38)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _schemas_are_read_once() -> Iterator[None]:
+    """Keep the schemas: the package reads megabytes of JSON for each object that it validates."""
+    utils = SCHEMAS.utils
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "schema_contents", lru_cache(None)(utils.schema_contents))
+        yield
 
 
 def wanted_by(name: str, version: Version) -> Wanted:
