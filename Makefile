@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 
-.PHONY: demo test test-quick test-servers coverage matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
+.PHONY: demo test test-quick test-servers coverage hooks matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -25,7 +25,10 @@ coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all li
 	$(BIN)/coverage report
 
 test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
-	$(BIN)/python -m pytest tests/integration -m "not matrix" -n 2
+	$(BIN)/python -m pytest tests/integration -m "not matrix and not hooks" -n 2
+
+hooks: $(VENV)/.dev  ## pre-commit's hooks, run by pre-commit; fetches it
+	$(BIN)/python -m pytest tests/integration/test_pre_commit.py -m hooks
 
 matrix:  ## all tests, zero-loss among them, on each Python that is installed; an hour
 	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done

@@ -71,7 +71,7 @@ def only(times: Timing) -> Timing:
 # -- a start ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(times=TIMES, phase=PHASES, starts=STARTS)
 def test_a_boot_within_the_guarantee_is_never_killed(
     times: Timing, phase: int, starts: int
@@ -84,7 +84,7 @@ def test_a_boot_within_the_guarantee_is_never_killed(
     assert found[0][0] <= timing.started(times, listens / 1000) + SLACK
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(times=TIMES, starts=STARTS)
 def test_a_boot_beyond_the_guarantee_may_be_killed(times: Timing, starts: int) -> None:
     """There is a phase at which it is: the bound can't be any better."""
@@ -98,7 +98,7 @@ def test_a_boot_beyond_the_guarantee_may_be_killed(times: Timing, starts: int) -
     assert [passes for _, passes in found] == [False]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(times=TIMES, phase=PHASES, starts=STARTS, takes=st.integers(0, 8_000))
 def test_a_container_that_never_starts_is_killed_in_time(
     times: Timing, phase: int, starts: int, takes: int
@@ -149,7 +149,7 @@ def test_a_startup_probe_is_made_for_a_boot(boot: float, period: int, timeout: i
 # -- while it runs ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     times=TIMES,
     phase=PHASES,
@@ -172,7 +172,7 @@ def test_an_app_that_goes_wrong_is_noticed_in_time(
         assert span.earliest - SLACK <= at <= span.latest + SLACK
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(times=TIMES, phase=PHASES, gets_well=st.integers(12_000, 19_000))
 def test_an_app_that_gets_well_is_readmitted_in_time(
     times: Timing, phase: int, gets_well: int

@@ -17,6 +17,8 @@ import pytest
 
 from tests.lint.texts import FINE, STRETCHED
 
+pytestmark = pytest.mark.hooks
+
 ROOT: Final = Path(__file__).parents[2]
 
 #: In seconds, for a step: environments are made, and packages fetched.
