@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit.lint._formats import left_out, survey
 from healthkit.lint._ignoring import PREFIX
-from healthkit.lint._options import NEWEST, OLDEST
+from healthkit.lint._options import NEWEST, OLDEST, written
 from healthkit.lint._rules import RULES
 from healthkit.lint._workload import BOOT, LONGEST_REQUEST
 
@@ -20,9 +20,8 @@ _HEAD: Final = f"""\
 
 Made from the rules by `make rules`. An error is what the API server refuses, or what is certainly
 broken; a warning is a known way to an outage; info is advice. A rule's severity is what it usually
-is: a single finding may be worse or less bad. Kubernetes {OLDEST[0]}.{OLDEST[1]} to
-{NEWEST[0]}.{NEWEST[1]} are known: `--kube-version` says which is the oldest that the manifests are
-for.
+is: a single finding may be worse or less bad. `--kube-version` says which is the oldest Kubernetes
+that the manifests are for; those from {written(OLDEST)} to {written(NEWEST)} are known.
 
 Each rule has an example that is told, the same mended, and a near miss that is not told, in
 [tests/lint/examples](tests/lint/examples). `healthkit lint --explain HK202` prints them.

@@ -23,7 +23,7 @@ from healthkit._validate import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from healthkit.lint._finding import Finding
+    from healthkit.lint._finding import Finding, Number
     from healthkit.lint._run import Report
 
 #: How wide the text is, in characters.
@@ -102,11 +102,17 @@ def _details(one: Finding) -> Iterator[tuple[str, str]]:
     if one.path:
         yield "at", one.path
     # Most sentences have their numbers in them.
-    rest = {name: value for name, value in one.numbers.items() if str(value) not in one.what}
+    numbers = {name: _number(value) for name, value in one.numbers.items()}
+    rest = [f"{name} {value}" for name, value in numbers.items() if value not in one.what]
     if rest:
-        yield "with", ", ".join(f"{name} {value}" for name, value in rest.items())
+        yield "with", ", ".join(rest)
     yield "why", one.why
     yield "fix", one.fix
+
+
+def _number(value: Number) -> str:
+    """Return a number as a sentence has it: 5.0 is 5."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _wrapped(first: str, text: str, indent: str) -> list[str]:

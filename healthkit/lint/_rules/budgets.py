@@ -129,7 +129,7 @@ def kills_first(container: Container) -> Iterator[Found]:
     withdrawn = timing.failed(readiness.times).latest
     if kill < withdrawn:
         what = f"liveness kills from {kill:g} s on, readiness withdraws within {withdrawn:g} s"
-        numbers = {"killed, earliest": kill, "withdrawn, latest": withdrawn}
+        numbers = {"earliest kill": kill, "latest withdrawal": withdrawn}
         yield Found(at=liveness.at, what=what, numbers=numbers)
 
 

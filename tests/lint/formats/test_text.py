@@ -37,6 +37,12 @@ def test_a_finding_is_a_paragraph() -> None:
     assert as_text(report(FINDING, OTHER)) == WHOLE
 
 
+def test_a_whole_number_is_shown_as_a_sentence_has_it() -> None:
+    """5.0 is 5, and is left out if the sentence has it."""
+    one = replace(OTHER, what="it takes 5 s", numbers={"a": 5.0, "b": 7.0, "c": "infinity"})
+    assert "\n  with: b 7, c infinity\n" in as_text(report(one))
+
+
 @pytest.mark.parametrize(
     ("found", "line"),
     [
