@@ -89,10 +89,16 @@ def test_what_the_app_calls_its_modules_is_its_own(shop: Write, module: str) -> 
 @pytest.mark.parametrize(
     ("python", "why"),
     [
-        ("#!/bin/sh\nread question; echo hello\n", "found 'hello\\n' on stdout before it was "
-        "imported, expected nothing; let no sitecustomize print there"),
-        ("#!/bin/sh\nexec 0<&-; exit 3\n", "importing it ended the process with exit code 3; "
-        "expected it to be imported as in its container"),
+        (
+            "#!/bin/sh\nread question; echo hello\n",
+            "found 'hello\\n' on stdout before it was "
+            "imported, expected nothing; let no sitecustomize print there",
+        ),
+        (
+            "#!/bin/sh\nexec 0<&-; exit 3\n",
+            "importing it ended the process with exit code 3; "
+            "expected it to be imported as in its container",
+        ),
     ],
 )
 def test_a_python_may_be_none(
