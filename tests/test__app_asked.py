@@ -91,13 +91,17 @@ def test_what_the_app_calls_its_modules_is_its_own(shop: Write, module: str) -> 
     [
         (
             "#!/bin/sh\nread question; echo hello\n",
-            "found 'hello\\n' on stdout before it was "
-            "imported, expected nothing; let no sitecustomize print there",
+            (
+                "found 'hello\\n' on stdout before it was "
+                "imported, expected nothing; let no sitecustomize print there"
+            ),
         ),
         (
             "#!/bin/sh\nexec 0<&-; exit 3\n",
-            "importing it ended the process with exit code 3; "
-            "expected it to be imported as in its container",
+            (
+                "importing it ended the process with exit code 3; "
+                "expected it to be imported as in its container"
+            ),
         ),
     ],
 )

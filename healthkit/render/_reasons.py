@@ -18,7 +18,8 @@ def startup(found: Settled, plan: Plan) -> str:
     wanted, times = found.wanted, plan.startup
     sum_ = f"({times.failure_threshold} - 1) * {times.period} s"
     text = f"{sum_} = {shown(timing.guaranteed_boot(times))} s: the boot of {shown(wanted.boot)} s"
-    text += f"{_work(wanted)}, guaranteed. What never starts is killed after {_latest(plan)} s at the latest."
+    text += f"{_work(wanted)}, guaranteed."
+    text += f" What never starts is killed after {_latest(plan)} s at the latest."
     if wanted.warm_up > wanted.startup:
         text += f" {found.startup_path} does not wait for warm-ups: this costs no start anything."
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -30,6 +30,9 @@ from healthkit.manifests import (
 )
 from healthkit.timing import Span
 from tests.explain.pods import EXPLANATIONS, LIVE, pod, told
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROBE = Probe(LIVE)
 START = Probe(LIVE, failure_threshold=30)

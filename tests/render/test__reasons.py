@@ -32,8 +32,8 @@ def comments(wanted: Wanted) -> str:
             Wanted(boot=30, startup=10, warm_up=60),
             (
                 "(46 - 1) * 2 s = 90 s: the boot of 30 s + a warm-up of 60 s (beside start-up work "
-                "of 10 s), guaranteed. What never starts is killed after 94 s at the latest. /startupz "
-                "does not wait for warm-ups: this costs no start anything."
+                "of 10 s), guaranteed. What never starts is killed after 94 s at the latest. "
+                "/startupz does not wait for warm-ups: this costs no start anything."
             ),
         ),
         (

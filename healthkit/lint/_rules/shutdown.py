@@ -35,8 +35,8 @@ _SCRAPED: Final = ("metrics", "prometheus", "monitoring", "telemetry")
         fix="add a preStop hook, as in sleep: {seconds: 10}; or give the app a drain delay",
         source="https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/"
         "#pod-termination-flow",
-        arithmetic=f"last new connection = {timing.PROXY_LAG:g} s after the deletion, measured on one "
-        "node",
+        arithmetic=f"last new connection = {timing.PROXY_LAG:g} s after the deletion, measured on "
+        "one node",
     )
 )
 def refuses_at_once(container: Container) -> Iterator[Found]:
