@@ -138,7 +138,6 @@ def test_containers_are_those_that_go_on_to_run() -> None:
     found = workload(text).containers
     assert [(one.name, one.sidecar) for one in found] == [
         ("web", False),
-        ("", False),
         ("proxy", True),
     ]
 
