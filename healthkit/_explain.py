@@ -24,9 +24,10 @@ tell, or what never happens, is null. Each workload has::
       running         kill, leaves_endpoints (of an app that answers 503),
                       leaves_endpoints_hanging, returns, kill_may_be_first
       endings         by deletion, liveness, startup: why, grace, hook (does, takes: null if
-                      nobody can tell, and if it never ends: then it doesn't fit), hook_fits,
-                      left_for_sigterm, waits_for_others, and moments: at, what, latest (it may
-                      come sooner); what is begin, prestop, last_connection, sigterm or sigkill
+                      nobody can tell, and if it never ends), hook_fits (null if nobody can
+                      tell; false if it takes too long at least), left_for_sigterm,
+                      waits_for_others, and moments: at, what, latest (it may come sooner);
+                      what is begin, prestop, last_connection, sigterm or sigkill
 
 A stretch of time, such as ``kill``, is an object with earliest and latest.
 """

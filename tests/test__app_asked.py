@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,6 @@ from healthkit.lint import AppSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Write = Callable[[str], int]
 
@@ -76,6 +76,58 @@ def test_what_an_app_has_started_is_not_waited_for(shop: Write) -> None:
     begin += "threading.Thread(target=time.sleep, args=(3600,)).start()\n"
     shop(begin + HEALTH % "")
     assert _app_asked.ask("shop:health").drain_delay == 5.0
+
+
+@pytest.mark.parametrize("module", ["json", "signal", "types"])
+def test_what_the_app_calls_its_modules_is_its_own(shop: Write, module: str) -> None:
+    """The other process imports nothing from here before it is asked."""
+    shop(HEALTH % "drain_delay=3")
+    Path(f"{module}.py").write_text("print('mine')\n")
+    assert _app_asked.ask("shop:health").drain_delay == 3.0
+
+
+@pytest.mark.parametrize(
+    ("python", "why"),
+    [
+        (
+            "#!/bin/sh\nread question; echo hello\n",
+            (
+                "found 'hello\\n' on stdout before it was "
+                "imported, expected nothing; let no sitecustomize print there"
+            ),
+        ),
+        (
+            "#!/bin/sh\nexec 0<&-; exit 3\n",
+            (
+                "importing it ended the process with exit code 3; "
+                "expected it to be imported as in its container"
+            ),
+        ),
+    ],
+)
+def test_a_python_may_be_none(
+    shop: Write, monkeypatch: pytest.MonkeyPatch, python: str, why: str
+) -> None:
+    """It may say something else, or have ended before it is asked: one line, no traceback."""
+    shop(HEALTH % "")
+    other = Path("python").absolute()
+    other.write_text(python)
+    other.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(other))
+    environ = {"LONG": "x" * 200_000}
+    with pytest.raises(ConfigError) as caught:
+        _app_asked.ask("shop:health", environ)
+    assert str(caught.value) == f"--app='shop:health': {why}"
+
+
+def test_there_may_be_no_python(shop: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that embeds Python knows none that it could start."""
+    shop(HEALTH % "")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert refused() == (
+        "--against='shop:health': '/nowhere/python' can't be started: No such file or directory; "
+        "expected a Python to import it with"
+    )
 
 
 def test_stderr_may_be_closed(shop: Write, monkeypatch: pytest.MonkeyPatch) -> None:

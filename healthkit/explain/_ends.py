@@ -82,14 +82,15 @@ def _verdict(ending: Ending) -> str:
     hook, left = ending.hook, seconds(ending.left)
     if hook is None:
         return _hookless(ending)
-    if hook.takes is None:
+    if hook.takes is None and ending.fits is None:
         return "Nobody can tell how long the hook takes: SIGTERM comes when it ends."
-    if math.isinf(hook.takes):
+    if math.isinf(hook.least):
         return f"The hook does not fit: it never ends, and SIGTERM gets {left}, no more."
-    takes = f"{seconds(hook.takes)} of {ending.grace} s"
+    takes = f"{seconds(hook.least)} of {ending.grace} s"
     if not ending.fits:
-        return f"The hook does not fit: it takes {takes}, and SIGTERM gets {left}, no more."
-    short = ending.why == "deletion" and hook.takes < timing.PROXY_LAG
+        least = "at least " if hook.takes is None else ""
+        return f"The hook does not fit: it takes {least}{takes}, and SIGTERM gets {left}, no more."
+    short = ending.why == "deletion" and hook.least < timing.PROXY_LAG
     also = " It is over before kube-proxy has stopped sending." if short else ""
     return f"The hook fits: it takes {takes}.{also}"
 

@@ -23,7 +23,7 @@ from healthkit.explain._values import (
     Start,
     Told,
 )
-from healthkit.lint._facts.hooks import command_length
+from healthkit.lint._facts.hooks import NOTHING, Length, command_length
 from healthkit.manifests import Exec, Sleep, TcpSocket
 
 if TYPE_CHECKING:
@@ -144,25 +144,25 @@ def _hook(container: Container) -> Hook | None:
     hook = container.pre_stop
     if hook is None:
         return None
-    return Hook(asks(hook), 0.0 if is_lost(hook, container) else _takes(hook))
+    takes = NOTHING if is_lost(hook, container) else _takes(hook)
+    return Hook(asks(hook), takes.least if takes.is_known else None, takes.least)
 
 
-def _takes(hook: Does) -> float | None:
-    """Return the seconds that a hook takes; None if nobody can tell.
+def _takes(hook: Does) -> Length:
+    """Return what a hook takes.
 
     A tcpSocket fails at once: the API admits it and the kubelet has no such hook
     (pkg/kubelet/lifecycle/handlers.go, Run).
     """
     match hook:
         case TcpSocket():
-            return 0.0
+            return NOTHING
         case Sleep(seconds):
-            return float(seconds)
+            return Length(float(seconds), float(seconds))
         case Exec(command):
-            found = command_length(command)
-            return found.least if found.is_known else None
+            return command_length(command)
         case _:
-            return None
+            return Length()
 
 
 def _ending(why: Why, grace: int, hook: Hook | None, *, waits: bool = False) -> Ending:
@@ -174,8 +174,9 @@ def _ending(why: Why, grace: int, hook: Hook | None, *, waits: bool = False) -> 
     kuberuntime_termination_order.go, waitForTurn).
     """
     takes, whole = 0.0 if hook is None else hook.takes, float(max(grace, timing.FORCED_GRACE))
+    overlong = hook is not None and hook.least >= whole
     # a hook of unknown length takes all the grace period at most, and so does waiting for others
-    is_latest = takes is None or waits
+    is_latest = (takes is None and not overlong) or waits
     last = timing.end(grace, whole if takes is None or waits else takes)
     moments = [Moment(0.0, "begin"), *([Moment(0.0, "prestop")] if hook else [])]
     if why == "deletion":
@@ -183,7 +184,7 @@ def _ending(why: Why, grace: int, hook: Hook | None, *, waits: bool = False) -> 
     moments.append(Moment(last.sigterm, "sigterm", is_latest))
     moments.append(Moment(last.sigkill, "sigkill", is_latest))
     ordered = tuple(sorted(moments, key=lambda one: one.at))
-    fits = None if takes is None else takes < whole
+    fits = False if overlong else None if takes is None else True
     return Ending(why, grace, hook, ordered, last.left, fits, waits)
 
 
@@ -219,4 +220,5 @@ def _needed(told: Sequence[Told], min_ready: int) -> float | None:
 
 
 def _latest(told: Told) -> float:
-    return 0.0 if told.start is None else told.start.latest
+    """Return the end of the last probe that may still pass: it may take its whole timeout."""
+    return 0.0 if told.start is None else told.start.latest_hanging

@@ -84,6 +84,8 @@ class Hook:
     does: str
     #: `math.inf` is for ever; None: nobody can tell.
     takes: float | None
+    #: What it takes for certain.
+    least: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from healthkit._validate import duration
 from healthkit.errors import ConfigError
 from healthkit.lint._facts.indexes import grouped
 from healthkit.lint._facts.services import ports_of_containers
+from healthkit.manifests._nodes import Mapping as Fields
 from healthkit.timing import DEFAULT_GRACE, Timing
 
 if TYPE_CHECKING:
@@ -250,8 +251,12 @@ class Workload:
 
     @cached_property
     def containers(self) -> list[Container]:
-        """Its containers that go on to run: sidecars among the init containers too."""
-        found = [Container(self, one) for one in (self.pod / "containers").items]
+        """Its containers that go on to run: sidecars among the init containers too.
+
+        What is no mapping is none: that is said once, and it lacks nothing more.
+        """
+        items = (self.pod / "containers").items
+        found = [Container(self, one) for one in items if isinstance(one.node, Fields)]
         before = (self.pod / "initContainers").items
         sidecars = [one for one in before if (one / "restartPolicy").text == "Always"]
         return found + [Container(self, one, sidecar=True) for one in sidecars]

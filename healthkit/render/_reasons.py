@@ -10,7 +10,7 @@ from healthkit.render._yaml import shown
 
 if TYPE_CHECKING:
     from healthkit.render._plan import Plan
-    from healthkit.render._wanted import Settled
+    from healthkit.render._wanted import Settled, Wanted
 
 
 def startup(found: Settled, plan: Plan) -> str:
@@ -18,14 +18,19 @@ def startup(found: Settled, plan: Plan) -> str:
     wanted, times = found.wanted, plan.startup
     sum_ = f"({times.failure_threshold} - 1) * {times.period} s"
     text = f"{sum_} = {shown(timing.guaranteed_boot(times))} s: the boot of {shown(wanted.boot)} s"
-    if wanted.startup:
-        text += f", start-up work of {shown(wanted.startup)} s"
-    if wanted.warm_up > wanted.startup:
-        text += f", a warm-up of {shown(wanted.warm_up)} s"
-    text += f", guaranteed. What never starts is killed after {_latest(plan)} s at the latest."
+    text += f"{_work(wanted)}, guaranteed."
+    text += f" What never starts is killed after {_latest(plan)} s at the latest."
     if wanted.warm_up > wanted.startup:
         text += f" {found.startup_path} does not wait for warm-ups: this costs no start anything."
     return text
+
+
+def _work(wanted: Wanted) -> str:
+    """Say what is added to the boot: the longer of what begins then, and what runs beside it."""
+    if wanted.warm_up > wanted.startup:
+        beside = f" (beside start-up work of {shown(wanted.startup)} s)" if wanted.startup else ""
+        return f" + a warm-up of {shown(wanted.warm_up)} s{beside}"
+    return f" + start-up work of {shown(wanted.startup)} s" if wanted.startup else ""
 
 
 def _latest(plan: Plan) -> str:
@@ -80,8 +85,8 @@ def progress(plan: Plan) -> str:
     """Say why a rollout may stand still for longer than by default."""
     return (
         f"{_latest(plan)} s for the latest start, {shown(plan.pull)} s for the image, "
-        f"{plan.min_ready} s of readiness: Kubernetes' default of {timing.DEFAULT_PROGRESS} s "
-        "would call such a rollout failed."
+        f"{plan.readiness.period} s until readiness is asked, {plan.min_ready} s of it: "
+        f"Kubernetes' default of {timing.DEFAULT_PROGRESS} s would call such a rollout failed."
     )
 
 
@@ -92,6 +97,9 @@ def pre_stop(found: Settled, plan: Plan) -> str:
             f"All workers turn unready and serve on for {shown(plan.app_delay)} s, then until "
             f"nothing is in flight, for {shown(plan.in_flight)} s at most. Then SIGTERM comes."
         )
+    if plan.sleep is not None and plan.sleep < timing.PROXY_LAG:
+        lag = shown(timing.PROXY_LAG)
+        return f"SIGTERM comes after {plan.sleep} s; new connections come for {lag} s."
     return f"The pod is out of its Service when SIGTERM comes, after {plan.sleep} s."
 
 

@@ -27,6 +27,10 @@ def deletion(container: Container, *, grace: int = 30) -> tuple[Told, Ending]:
         (Sleep(30), "The hook does not fit: it takes 30 s of 30 s, and SIGTERM gets 2 s, no more."),
         (Exec(("./drain",)),
          "Nobody can tell how long the hook takes: SIGTERM comes when it ends."),
+        (Exec(("sh", "-c", "sleep 9; ./drain")),
+         "Nobody can tell how long the hook takes: SIGTERM comes when it ends."),
+        (Exec(("sh", "-c", "sleep 60; ./drain")),
+         ("The hook does not fit: it takes at least 60 s of 30 s, and SIGTERM gets 2 s, no more.")),
         (None, "No preStop hook: the app has to take new connections for 1.1 s after SIGTERM."),
     ],
 )  # fmt: skip

@@ -31,7 +31,7 @@ def test_everything_is_a_member() -> None:
         "rollout": {
             "max_surge": 1,
             "max_unavailable": 0,
-            "needed": 310.1,
+            "needed": 311.1,
             "progress_deadline": 600,
             "in_time": True,
             "never_available": False,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 
 from healthkit import timing
 from healthkit.explain import Explanation, Rollout, as_dict, as_text, explain, svg
+from healthkit.lint import Options
+from healthkit.lint._reading import read
+from healthkit.lint._run import run
 from healthkit.manifests import (
     Container,
     Exec,
@@ -22,9 +26,13 @@ from healthkit.manifests import (
     Sleep,
     TcpSocket,
     Workload,
+    workload,
 )
 from healthkit.timing import Span
 from tests.explain.pods import EXPLANATIONS, LIVE, pod, told
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROBE = Probe(LIVE)
 START = Probe(LIVE, failure_threshold=30)
@@ -172,9 +180,9 @@ def rollout(*containers: Container, first: tuple[Container, ...] = ()) -> Rollou
 
 
 def test_the_deadline_is_held_against_the_latest_start() -> None:
-    """With a readiness period, and minReadySeconds."""
+    """With a readiness period, minReadySeconds, and the timeout of the last probe that may pass."""
     found = rollout(Container("app", startup=START, readiness=PROBE))
-    assert found.needed == timing.progress_needed(300, PROBE, 5)
+    assert found.needed == timing.progress_needed(timing.latest_kill(START), PROBE, 5)
     assert found.in_time
     assert (found.deadline, found.update) == (400, RollingUpdate(1, 0))
 
@@ -184,10 +192,45 @@ def test_sidecars_start_before_the_others() -> None:
     sidecar = Container("proxy", startup=replace(PROBE), restart_policy="Always")
     two = (sidecar, replace(sidecar, name="log"), replace(sidecar, name="x", startup=None))
     found = rollout(Container("app", startup=START), Container("b"), first=two)
-    assert found.needed == timing.progress_needed(300 + 30 + 30, None, 5)
-    assert rollout(Container("b"), first=two[:1]).needed == timing.progress_needed(30, None, 5)
+    assert found.needed == timing.progress_needed(301 + 31 + 31, None, 5)
+    assert rollout(Container("b"), first=two[:1]).needed == timing.progress_needed(31, None, 5)
     late = replace(START, failure_threshold=40)
     assert rollout(Container("app", startup=late)).in_time is False
+
+
+def test_the_linter_and_explain_need_the_same(tmp_path: Path) -> None:
+    """However long the timeout is: HK210 and the rollout name one number."""
+    file = tmp_path / "web.yaml"
+    file.write_text(_SLOW)
+    (numbers,) = (
+        one.numbers for one in run(read([str(file)]), Options()).findings if one.rule == "HK210"
+    )
+    found = explain(workload(str(file))).rollout
+    assert found is not None
+    assert (numbers["needed"], found.needed, found.in_time) == (614.1, 614.1, False)
+
+
+_SLOW = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  progressDeadlineSeconds: 613
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - name: web
+          image: web:1
+          ports: [{name: http, containerPort: 80}]
+          startupProbe:
+            httpGet: {path: /startupz, port: http}
+            timeoutSeconds: 9
+            periodSeconds: 10
+            failureThreshold: 60
+          readinessProbe: {httpGet: {path: /readyz, port: http}, periodSeconds: 5}
+"""
 
 
 def test_a_pod_that_is_never_ready_is_never_available() -> None:

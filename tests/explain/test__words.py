@@ -146,12 +146,12 @@ def explained(
         (explained("DaemonSet", RollingUpdate(0, 1)), "on each node the old pod ends first."),
         (explained("DaemonSet", RollingUpdate(1, 0), startup=PROBE),
          ("on each node the new pod is ready before the old one ends. "
-         "By its probes a pod may need 30.1 s beside its image.")),
+         "By its probes a pod may need 31.1 s beside its image.")),
         (explained("Deployment", RollingUpdate(1, 0), startup=PROBE),
          ("3 replicas; up to 1 more at a time, and 0 of them may be unavailable. By its probes a "
-         "pod may need 30.1 s beside its image; progressDeadlineSeconds is 600: it fits.")),
+         "pod may need 31.1 s beside its image; progressDeadlineSeconds is 600: it fits.")),
         (explained("Deployment", None, startup=replace(PROBE, failure_threshold=60)),
-         ("all pods end before new ones start (Recreate). By its probes a pod may need 600.1 s "
+         ("all pods end before new ones start (Recreate). By its probes a pod may need 601.1 s "
          "beside its image; progressDeadlineSeconds is 600: too little, the rollout counts as "
          "failed while it goes on.")),
     ],

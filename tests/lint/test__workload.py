@@ -138,7 +138,6 @@ def test_containers_are_those_that_go_on_to_run() -> None:
     found = workload(text).containers
     assert [(one.name, one.sidecar) for one in found] == [
         ("web", False),
-        ("", False),
         ("proxy", True),
     ]
 
@@ -221,3 +220,10 @@ def test_annotations_of_the_pods_win() -> None:
     )
     assert workload(text).annotations == {"a": "x", "b": "z"}
     assert workload(text).seconds("c") is None
+
+
+def test_what_is_no_mapping_is_no_container() -> None:
+    """It lacks no probe: that it is none is said once, and by its place."""
+    text = "apiVersion: v1\nkind: Pod\nspec: {containers: [7, {name: web}, null]}\n"
+    (found,) = workload(text).containers
+    assert found.at.dotted == "spec.containers[1]"

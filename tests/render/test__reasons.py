@@ -31,20 +31,20 @@ def comments(wanted: Wanted) -> str:
         (
             Wanted(boot=30, startup=10, warm_up=60),
             (
-                "(46 - 1) * 2 s = 90 s: the boot of 30 s, start-up work of 10 s, a warm-up of "
-                "60 s, guaranteed. What never starts is killed after 94 s at the latest. /startupz "
-                "does not wait for warm-ups: this costs no start anything."
+                "(46 - 1) * 2 s = 90 s: the boot of 30 s + a warm-up of 60 s (beside start-up work "
+                "of 10 s), guaranteed. What never starts is killed after 94 s at the latest. "
+                "/startupz does not wait for warm-ups: this costs no start anything."
             ),
         ),
         (
             Wanted(boot=30, startup=10, warm_up=5),
-            "(21 - 1) * 2 s = 40 s: the boot of 30 s, start-up work of 10 s, guaranteed. What",
+            "(21 - 1) * 2 s = 40 s: the boot of 30 s + start-up work of 10 s, guaranteed. What",
         ),
         (
             Wanted(boot=900),
             (
-                "913 s for the latest start, 120 s for the image, 10 s of readiness: Kubernetes' "
-                "default of 600 s would call such a rollout failed."
+                "913 s for the latest start, 120 s for the image, 2 s until readiness is asked, "
+                "10 s of it: Kubernetes' default of 600 s would call such a rollout failed."
             ),
         ),
         (
@@ -91,6 +91,10 @@ def comments(wanted: Wanted) -> str:
             "The pod is out of its Service when SIGTERM comes, after 5 s.",
         ),
         (Wanted(), "The preStop hook begins the drain: the app serves on for so long."),
+        (
+            Wanted(pre_stop="sleep", drain_delay=0.5),
+            "SIGTERM comes after 1 s; new connections come for 1.1 s.",
+        ),
         (Wanted(pre_stop="none"), "SIGTERM begins the drain: the app serves on for so long."),
         (
             Wanted(pre_stop="sleep"),

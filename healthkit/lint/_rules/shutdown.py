@@ -35,7 +35,8 @@ _SCRAPED: Final = ("metrics", "prometheus", "monitoring", "telemetry")
         fix="add a preStop hook, as in sleep: {seconds: 10}; or give the app a drain delay",
         source="https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/"
         "#pod-termination-flow",
-        arithmetic="last new connection = 0.1 + 1.1 s after the deletion, measured on one node",
+        arithmetic=f"last new connection = {timing.PROXY_LAG:g} s after the deletion, measured on "
+        "one node",
     )
 )
 def refuses_at_once(container: Container) -> Iterator[Found]:
@@ -44,7 +45,7 @@ def refuses_at_once(container: Container) -> Iterator[Found]:
     delays = healthkit is not None and healthkit.drain_delay.seconds > 0
     if container.pre_stop or delays or all(_is_scraped(port) for port in container.service_ports):
         return
-    lag = timing.SLICE_LAG + timing.PROXY_LAG
+    lag = timing.PROXY_LAG
     yield Found(
         at=container.at / "lifecycle" / "preStop",
         what=f"there is no preStop hook, and new connections come for {lag:g} s or more",
