@@ -25,6 +25,8 @@ became ready, no request was lost and no container restarted; 1 otherwise; 2 if 
                       a described app is played, which answers 200
   --boot S            the described app listens after S; the default is 2
   --warm-up S         it answers its readiness probe with 503 for S after that; the default is 0
+  --drain S           it serves on for S when it is told to end; the default is what the manifest's
+                      HEALTHKIT_DRAIN_DELAY says, or 0
   --fail PROBE AT..UNTIL
                       it answers that probe (liveness, readiness, startup) with 503 meanwhile
   --for S             how long the pod lives; the default is until 30 s after it became ready, or
@@ -45,6 +47,7 @@ _OPTIONS: Final = _arguments.Options(
         "--app": "MODULE:APP",
         "--boot": "S",
         "--warm-up": "S",
+        "--drain": "S",
         "--for": "S",
         "--delete-at": "S",
         "--workload": "NAME",
@@ -56,7 +59,7 @@ _OPTIONS: Final = _arguments.Options(
 )
 
 #: Those that say something of the described app.
-_DESCRIBING: Final = ("--boot", "--warm-up")
+_DESCRIBING: Final = ("--boot", "--warm-up", "--drain")
 
 #: Seconds from the container's start to the moment at which a described app listens.
 BOOT: Final = 2.0
@@ -82,6 +85,8 @@ class Options:
     app: str | None = None
     boot: float = BOOT
     warm_up: float = 0.0
+    #: None: as the manifest says.
+    drain: float | None = None
     faults: tuple[Fault, ...] = ()
     #: How long the pod lives; None: until some time after it became ready.
     lasts: float | None = None
@@ -121,6 +126,7 @@ def read(arguments: Sequence[str]) -> Options | None:
         app=values.get("--app"),
         boot=_validate.duration("--boot", values.get("--boot", str(BOOT))),
         warm_up=_validate.duration("--warm-up", values.get("--warm-up", "0")),
+        drain=_optional(found, "--drain"),
         faults=tuple(faults),
         lasts=lasts,
         deletes="--no-delete" not in found.flags,

@@ -474,3 +474,62 @@ def test_without_rich_there_is_no_bar(stderr: object, monkeypatch: Patch) -> Non
         progress.show(1)
         progress.show(2)
     assert stderr is None or (isinstance(stderr, Terminal) and not stderr.written)
+
+
+# -- the drain of a described app ------------------------------------------------------------------
+
+SLEEP: Final = "        lifecycle: {preStop: {sleep: {seconds: 5}}}\n"
+COLOUR: Final = "{name: COLOUR, value: green}"
+
+
+def ended(capsys: Lines) -> tuple[list[float], set[int], int]:
+    """Return when SIGTERM came and the end, what readiness was told between, and what was lost."""
+    said = json.loads(capsys.readouterr().out)
+    events = said["events"]
+    (sigterm,) = [one["t"] for one in events if one["event"] == "sigterm"]
+    (over,) = [one["t"] for one in events if one["event"] == "exit"]
+    after = [one for one in events if one["event"] == "probe" and one["t"] > sigterm]
+    return [sigterm, over], {one["status"] for one in after}, said["lost_requests"]
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_described_app_drains_at_sigterm(capsys: Lines, tmp_path: Path, by: str) -> None:
+    """By the option, or by what the manifest says; it is unready meanwhile, and nothing is lost."""
+    text = MANIFEST.replace(SLEEP, "")
+    if by == "variable":
+        text = text.replace(COLOUR, '{name: HEALTHKIT_DRAIN_DELAY, value: "5"}')
+    (tmp_path / "deploy.yaml").write_text(text)
+    options = ["--drain", "5s"] if by == "option" else []
+    assert call("deploy.yaml", *options, "--json") == 0
+    (sigterm, over), statuses, lost = ended(capsys)
+    assert over - sigterm == pytest.approx(5.1, abs=0.2)
+    assert (statuses, lost) == ({503}, 0)
+
+
+def test_healthkit_drain_is_waited_for(capsys: Lines, tmp_path: Path) -> None:
+    """As a hook it takes what the drain takes, and SIGTERM comes when it is over."""
+    hook = "        lifecycle: {preStop: {exec: {command: [healthkit, drain]}}}\n"
+    text = MANIFEST.replace(SLEEP, hook)
+    (tmp_path / "deploy.yaml").write_text(text)
+    assert call("deploy.yaml", "--drain", "5", "--delete-at", "20", "--json") == 0
+    (sigterm, over), _, lost = ended(capsys)
+    assert sigterm == pytest.approx(25, abs=0.3)
+    assert over - sigterm < 0.5
+    assert lost == 0
+
+
+def test_another_probe_is_not_told_of_a_drain(capsys: Lines, tmp_path: Path) -> None:
+    """Only a path can be unready."""
+    probe = 'readinessProbe: {exec: {command: ["true"]}, periodSeconds: 1}'
+    ready = "readinessProbe: {httpGet: {path: /readyz, port: 8080}, periodSeconds: 1}"
+    assert ready in MANIFEST
+    (tmp_path / "deploy.yaml").write_text(MANIFEST.replace(ready, probe))
+    assert call("deploy.yaml", "--drain", "5", "--json") == 0
+    assert ended(capsys)[2] == 0
+
+
+def test_a_drain_that_is_none_is_one_line(capsys: Lines, tmp_path: Path) -> None:
+    """Of the manifest's variable too."""
+    text = MANIFEST.replace(COLOUR, "{name: HEALTHKIT_DRAIN_DELAY, value: soon}")
+    (tmp_path / "deploy.yaml").write_text(text)
+    assert "HEALTHKIT_DRAIN_DELAY='soon': expected seconds" in refused(capsys, "deploy.yaml")
