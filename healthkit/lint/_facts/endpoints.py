@@ -1,13 +1,16 @@
 """Where healthkit's own endpoints are, as data: nothing here may import the engine.
 
-What answers there is the outermost middleware, so nothing in the app redirects or refuses it. A
-test holds this list against the engine's own presets.
+What answers there is the outermost middleware, so nothing in the app redirects or refuses it: if
+it is there. Half of all apps have a ``/healthz`` of their own, so that a path like this says
+nothing by itself. A test holds this list against the engine's own presets.
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+
+from healthkit.lint._facts.inside import inside
 
 if TYPE_CHECKING:
     from healthkit.lint._workload import Container
@@ -29,6 +32,9 @@ OWN_PATHS: Final = (
     "/__heartbeat__",
 )
 
+#: Those where healthkit answers if nobody says otherwise, and few others do.
+DEFAULT_PATHS: Final = ("/livez", "/readyz", "/startupz")
+
 #: The parts of a path by which it says itself that a startup probe is to ask there. The presets'
 #: startup paths each have one.
 STARTUP_WORDS: Final = frozenset({"start", "started", "startup", "startupz"})
@@ -46,6 +52,8 @@ def is_for_startup(path: str) -> bool:
 
 def is_own(path: str, container: Container) -> bool:
     """Whether healthkit answers at a path, behind a root path too: ``/api/livez``."""
+    if path.endswith(DEFAULT_PATHS):
+        return True
     app = container.workload.manifests.app_of(container)
     own = OWN_PATHS if app is None else (*OWN_PATHS, *app.paths.values())
-    return path.endswith(tuple(own))
+    return path.endswith(tuple(own)) and inside(container) is not None

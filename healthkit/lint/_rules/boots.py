@@ -140,11 +140,13 @@ def idle(container: Container) -> Iterator[Found]:
         title="a start may take longer than a rollout is waited for",
         why="the rollout is told to have failed while its pods still start as they may, and who "
         "waits for it (helm --wait, kubectl rollout status) rolls back",
-        fix="raise progressDeadlineSeconds, or lower the startup probe's budget",
+        fix="raise progressDeadlineSeconds, or lower the startup probe's budget; a delay that long "
+        "is better a startup probe",
         source="https://kubernetes.io/docs/concepts/workloads/controllers/deployment/"
         "#progress-deadline-seconds",
         arithmetic="needed = D + P + (F - 1) * max(P, T) + T of the startup probe + P of readiness "
-        "+ 0.1 + minReadySeconds; the image's pull comes on top",
+        "+ 0.1 + minReadySeconds; the image's pull comes on top. Without a startup probe, the "
+        "longest initialDelaySeconds is in place of what it takes",
     )
 )
 def outlasts_the_deadline(workload: Workload) -> Iterator[Found]:
@@ -155,22 +157,39 @@ def outlasts_the_deadline(workload: Workload) -> Iterator[Found]:
     deadline = (spec / "progressDeadlineSeconds").whole
     deadline = timing.DEFAULT_PROGRESS if deadline is None else deadline
     for container in workload.containers:
-        startup, readiness = (container.probes.get(kind) for kind in ("startup", "readiness"))
-        if startup is None:
+        waits = _longest_wait(container)
+        if waits is None:
             continue
+        at, seconds = waits
+        readiness = container.probes.get("readiness")
         needed = timing.progress_needed(
-            timing.latest_kill(startup.times),
+            seconds,
             readiness.times if readiness else None,
             (spec / "minReadySeconds").whole or 0,
         )
         if needed >= deadline:
             what = f"a pod may take {needed:g} s to be available, and the deadline is {deadline} s"
             yield Found(
-                at=startup.at,
+                at=at,
                 what=what,
                 numbers={"needed": needed, "progressDeadlineSeconds": deadline},
                 container=container.name,
             )
+
+
+def _longest_wait(container: Container) -> tuple[Loose, float] | None:
+    """Return which probe gives a start its time, and how long that is; None if none does.
+
+    Without a startup probe an initialDelaySeconds says what a start takes.
+    """
+    startup = container.probes.get("startup")
+    if startup is not None:
+        return startup.at, timing.latest_kill(startup.times)
+    probes = container.probes.values()
+    slowest = max(probes, key=lambda one: one.times.initial_delay, default=None)
+    if slowest is None or not slowest.times.initial_delay:
+        return None
+    return slowest.at / "initialDelaySeconds", slowest.times.initial_delay
 
 
 @container_rule(

@@ -26,8 +26,10 @@ _REAPERS: Final = frozenset(
     {"catatonit", "docker-init", "dumb-init", "my_init", "s6-svscan", "tini", "tini-static"}
 )
 
+#: Interpreters; what is always one, under a name of its own; and scripts that name theirs inside.
 _INTERPRETERS: Final = re.compile(
-    r"(java|jshell|node|nodejs|perl|php|pypy|python|ruby|Rscript)[0-9.]*"
+    r"(bun|deno|java|jshell|node|nodejs|perl|php|pypy|python|ruby|Rscript)[0-9.]*"
+    r"|celery|django-admin|.+\.(js|php|pl|py|rb)"
 )
 
 #: Below this period, in seconds, forks cost more than they tell.

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import shown
-from healthkit.lint._facts.endpoints import is_own
+from healthkit.lint._facts.endpoints import OWN_PATHS, is_own
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, probe_rule, workload_rule
 
@@ -72,9 +72,12 @@ def _headers(probe: Probe) -> dict[str, str]:
 
 
 def _lacks_slash(path: str) -> bool:
-    """Whether a path is one that Django would append a slash to, had it no page there."""
+    """Whether a path is one that Django would append a slash to, had it no page there.
+
+    Whoever calls a page ``/healthz`` means it without a slash, in Django too.
+    """
     last = path.rpartition("/")[2]
-    return bool(last) and "." not in last
+    return bool(last) and "." not in last and not path.endswith(OWN_PATHS)
 
 
 def _is_django(container: Container) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import shown
 from healthkit.lint._facts.actions import actions
+from healthkit.lint._facts.servers import server
 from healthkit.lint._facts.services import target
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule, probe_rule
@@ -146,6 +147,15 @@ def _signs(container: Container, number: object) -> Iterator[str]:
             is_http(name) or protocol.lower() in _PROTOCOLS
         ):
             yield f"a Service calls the port {shown(protocol or name)}"
+    started = server(container.words, container.env)
+    if started is not None and number in (started.port, _only_port(container)):
+        yield f"{started.name} speaks HTTP there"
+
+
+def _only_port(container: Container) -> int | None:
+    """Return the port that a container declares; None if there are several, or none."""
+    ports = [(one / "containerPort").whole for one in container.ports]
+    return ports[0] if len(ports) == 1 else None
 
 
 #: What Services say of HTTP/1.1; what speaks HTTP/2 only is nothing that a kubelet can ask.

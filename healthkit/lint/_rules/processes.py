@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: Where healthkit answers startup probes, and hardly anybody else does.
 _STARTUP_PATH: Final = "/startupz"
 
+#: Each of them is elsewhere too; both in one Python app are healthkit's more often than not.
+_BOTH_PATHS: Final = frozenset({"/livez", "/readyz"})
+
 #: Volumes that live exactly as long as their pod, and can be written to.
 _PODS_OWN: Final = frozenset({"emptyDir", "ephemeral", "csi"})
 
@@ -144,9 +147,8 @@ def _kind(container: Container, name: str) -> str | None:
 def strangers(container: Container) -> Iterator[Found]:
     """Yield containers with several workers that don't know of each other."""
     found = inside(container)
-    is_ours = found is not None or any(
-        probe.path == _STARTUP_PATH for probe in container.probes.values()
-    )
+    paths = {probe.path for probe in container.probes.values()}
+    is_ours = found is not None or _STARTUP_PATH in paths or paths >= _BOTH_PATHS
     workers = _workers(container)
     alone = found is None or (found.state_dir is None and not found.has_private_dir)
     if is_ours and alone and workers > 1:
