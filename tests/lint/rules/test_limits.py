@@ -108,9 +108,11 @@ def test_a_limit_that_begins_when_the_drain_is_over(
     command: str, expected: Severity | None
 ) -> None:
     """It comes on top of 5 s delay, as somebody says, and 15 s of the drain, which is a default."""
-    fields = {"env": env(HEALTHKIT_DRAIN_DELAY="5"), "command": command.split()}
+    fields: dict[str, object] = {"env": env(HEALTHKIT_DRAIN_DELAY="5"), "command": command.split()}
     assert severity(fields) is expected
-    drained = {"preStop": {"exec": {"command": ["healthkit", "drain", "--timeout", "20"]}}}
+    drained: dict[str, object] = {
+        "preStop": {"exec": {"command": ["healthkit", "drain", "--timeout", "20"]}}
+    }
     assert severity({**fields, "lifecycle": drained}) is None
 
 
