@@ -49,7 +49,7 @@ def path_words(path: str) -> list[str]:
 
 
 def query_words(target: str) -> list[str]:
-    """Return what a query asks for by its names: ``full`` of ``?full=1``, not of ``?full=false``."""
+    """Return the names in a query: ``full`` of ``?full=1``, and not of ``?full=false``."""
     asked = (part.partition("=") for part in target.partition("?")[2].split("&"))
     return [
         word for name, _, value in asked if value.lower() not in _NO for word in path_words(name)

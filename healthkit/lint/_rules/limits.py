@@ -146,8 +146,8 @@ def _ways(container: Container) -> Iterator[_Way]:
     longest = container.workload.seconds(LONGEST_REQUEST)
     if healthkit is not None:
         drained = _drained(container, healthkit, longest)
-        alone = started is None or longest is not None or drains(container)
-        yield drained if alone else _then(drained, started)
+        alone = longest is not None or drains(container)
+        yield _then(drained, started) if started and not alone else drained
     if drains(container):
         return
     hook = length(container.pre_stop).least
