@@ -35,6 +35,9 @@ OWN_PATHS: Final = (
 #: Those where healthkit answers if nobody says otherwise, and few others do.
 DEFAULT_PATHS: Final = ("/livez", "/readyz", "/startupz")
 
+#: By these a query says that it doesn't want what it names.
+_NO: Final = frozenset({"0", "false", "no", "off"})
+
 #: The parts of a path by which it says itself that a startup probe is to ask there. The presets'
 #: startup paths each have one.
 STARTUP_WORDS: Final = frozenset({"start", "started", "startup", "startupz"})
@@ -43,6 +46,14 @@ STARTUP_WORDS: Final = frozenset({"start", "started", "startup", "startupz"})
 def path_words(path: str) -> list[str]:
     """Return what a path is made of, in small letters: ``health`` and ``ready``."""
     return re.split(r"[/\-_.]", path.lower())
+
+
+def query_words(target: str) -> list[str]:
+    """Return the names in a query: ``full`` of ``?full=1``, and not of ``?full=false``."""
+    asked = (part.partition("=") for part in target.partition("?")[2].split("&"))
+    return [
+        word for name, _, value in asked if value.lower() not in _NO for word in path_words(name)
+    ]
 
 
 def is_for_startup(path: str) -> bool:

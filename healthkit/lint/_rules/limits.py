@@ -1,8 +1,9 @@
 """HK303: whether what a server is told to wait for fits into the grace period, behind the hook.
 
 Who waits is the server, by an option or its default; or healthkit, by its drain delay and timeout.
-Both begin when SIGTERM comes, beside each other, so that the longer one counts and not the sum.
-After ``healthkit drain`` as a hook the server has nothing left to wait for.
+Both begin when SIGTERM comes, beside each other, so that the longer one counts and not the sum;
+but uvicorn's limit begins when the drain is over, and so does each behind ``healthkit run``. After
+``healthkit drain`` as a hook the server has nothing left to wait for.
 """
 
 from __future__ import annotations
@@ -39,28 +40,43 @@ class _Way:
     in_flight: Said
     #: Who waits for what is in flight: for the sentence.
     who: str
+    #: What a server waits then, if its limit begins when the drain is over; and its name.
+    after: Said = _NOTHING
+    server: str = ""
+
+    def as_written(self) -> _Way:
+        """Return it with nothing but what somebody has written."""
+        waits = (
+            one if one.is_said else _NOTHING for one in (self.delay, self.in_flight, self.after)
+        )
+        delay, in_flight, after = waits
+        return replace(self, delay=delay, in_flight=in_flight, after=after)
 
     @property
-    def written(self) -> float:
-        """What it takes by what somebody has written."""
-        delay, in_flight = (
-            one.seconds if one.is_said else 0.0 for one in (self.delay, self.in_flight)
-        )
-        return timing.grace_needed(self.hook + delay, in_flight, reserve=0.0)
+    def total(self) -> float:
+        """What it takes, without any margin."""
+        before = self.hook + self.delay.seconds
+        return timing.grace_needed(before, self.in_flight.seconds, reserve=self.after.seconds)
 
     @property
     def needed(self) -> float:
-        """What it takes with the defaults, and with the least that an exit takes."""
-        before = self.hook + self.delay.seconds
-        return timing.grace_needed(before, self.in_flight.seconds, timing.LEAST_GRACE)
+        """What it takes with the least that an exit takes."""
+        return timing.grace_needed(self.total, 0.0, timing.LEAST_GRACE)
 
     @property
     def shown(self) -> str:
         """Its parts, for a sentence."""
-        named = {"the hook": self.hook, "the drain delay": self.delay.seconds}
-        parts = [f"{name} {seconds:g} s" for name, seconds in named.items() if seconds]
-        default = "" if self.in_flight.is_said else " by default"
-        return " + ".join([*parts, f"{self.who} {self.in_flight.seconds:g} s{default}"])
+        waits = {
+            "the hook": Said(self.hook),
+            "the drain delay": replace(self.delay, is_said=True),
+            self.who: self.in_flight,
+            f"{self.server}'s graceful timeout": self.after,
+        }
+        return " + ".join(
+            f"{who} {wait.seconds:g} s{'' if wait.is_said else ' by default'}"
+            for who, wait in waits.items()
+            if wait.seconds
+        )
 
     def severity(self, grace: int) -> Severity | None:
         """Return how bad it is; None if it fits.
@@ -68,7 +84,7 @@ class _Way:
         A default, and the margin, count only where something comes before the server's wait: the
         usual limit is as long as the usual grace period, and that alone is no mistake.
         """
-        if self.written > grace:
+        if self.as_written().total > grace:
             return Severity.ERROR
         is_behind = self.hook > 0 or self.delay.seconds > 0
         return Severity.WARNING if is_behind and self.needed > grace else None
@@ -85,8 +101,8 @@ class _Way:
         "benoitc/gunicorn#1236, Kludex/uvicorn#2010",
         arithmetic="needed = H + D + L + 2, with H = hook, D = healthkit's drain delay, L = the "
         f"annotation {LONGEST_REQUEST}, or else how long the server, or healthkit, waits for "
-        "requests; an error if H + D + L as they are written are more than the grace period, else "
-        "a warning",
+        "requests, and both where one begins when the other is over; an error if H + D + L as they "
+        "are written are more than the grace period, else a warning",
     )
 )
 def cut_short(workload: Workload) -> Iterator[Found]:
@@ -104,15 +120,18 @@ def _cut(container: Container) -> Iterator[Found]:
     if not ways:
         return
     severity, worst = min(ways, key=lambda one: (one[0].rank, -one[1].needed))
-    needed = worst.written if severity is Severity.ERROR else worst.needed
-    margin = "" if severity is Severity.ERROR else f" + {timing.LEAST_GRACE} s for the exit"
+    margin = f" + {timing.LEAST_GRACE} s for the exit"
+    needed = worst.needed
+    if severity is Severity.ERROR:
+        worst, margin = worst.as_written(), ""
+        needed = worst.total
     yield Found(
         at=container.pre_stop or container.at,
         what=f"{worst.shown}{margin} = {needed:g} s, and the grace period is {grace} s",
         numbers={
             "hook": worst.hook,
             "drain delay": worst.delay.seconds,
-            "in flight": worst.in_flight.seconds,
+            "in flight": worst.in_flight.seconds + worst.after.seconds,
             "needed": needed,
             "grace period": grace,
         },
@@ -126,7 +145,9 @@ def _ways(container: Container) -> Iterator[_Way]:
     healthkit, started = inside(container), server(container.words, container.env)
     longest = container.workload.seconds(LONGEST_REQUEST)
     if healthkit is not None:
-        yield _drained(container, healthkit, longest)
+        drained = _drained(container, healthkit, longest)
+        alone = longest is not None or drains(container)
+        yield _then(drained, started) if started and not alone else drained
     if drains(container):
         return
     hook = length(container.pre_stop).least
@@ -147,6 +168,16 @@ def _limit(started: Server | None) -> Said | None:
         return Said(started.graceful_timeout)
     default = started.default_graceful_timeout
     return None if default is None else Said(default, is_said=False)
+
+
+def _then(drained: _Way, started: Server) -> _Way:
+    """Add what a server waits when the drain is over, if its limit begins there.
+
+    As measured for the README's "Servers"; hypercorn's master keeps SIGTERM from the drain.
+    """
+    limit = _limit(started)
+    is_after = started.name == "uvicorn" or started.in_healthkit_run
+    return replace(drained, after=limit, server=started.name) if limit and is_after else drained
 
 
 def _drained(container: Container, healthkit: Inside, longest: float | None) -> _Way:

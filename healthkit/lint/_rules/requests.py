@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from healthkit._validate import shown
-from healthkit.lint._facts.endpoints import is_for_startup, path_words
+from healthkit.lint._facts.endpoints import is_for_startup, path_words, query_words
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, container_rule, probe_rule
 
@@ -169,7 +169,8 @@ def deep_liveness(container: Container) -> Iterator[Found]:
     if liveness is None or not liveness.http:
         return
     words = container.workload.manifests.options.dependency_words
-    said = [word for word in path_words(liveness.path) if word in words]
+    asks_for = [*path_words(liveness.path), *query_words(liveness.target)]
+    said = [word for word in asks_for if word in words]
     asked = (liveness.path, liveness.port_number)
     asking = container.workload.readiness_requests.get(asked, [])
     sharing = next((one for one in asking if one is not container), None)
@@ -181,7 +182,7 @@ def deep_liveness(container: Container) -> Iterator[Found]:
         else ""
     )
     if reason:
-        what = f"the livenessProbe asks for {shown(liveness.path)}, {reason}"
+        what = f"the livenessProbe asks for {shown(liveness.target)}, {reason}"
         yield Found(at=liveness.http / "path", what=what)
 
 

@@ -93,6 +93,50 @@ def test_healthkit_and_the_server_wait_beside_each_other() -> None:
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
+        ("uvicorn a:b", None),
+        ("uvicorn a:b --timeout-graceful-shutdown 8", None),
+        ("uvicorn a:b --timeout-graceful-shutdown 9", Severity.WARNING),
+        ("uvicorn a:b --timeout-graceful-shutdown 26", Severity.ERROR),
+        ("healthkit run -- gunicorn a:b --graceful-timeout 8", None),
+        ("healthkit run -- gunicorn a:b --graceful-timeout 9", Severity.WARNING),
+        ("healthkit run -- gunicorn a:b", Severity.WARNING),
+        ("gunicorn a:b --graceful-timeout 9", None),
+        ("hypercorn a:b --graceful-timeout 9", None),
+    ],
+)
+def test_a_limit_that_begins_when_the_drain_is_over(
+    command: str, expected: Severity | None
+) -> None:
+    """It comes on top of 5 s delay, as somebody says, and 15 s of the drain, which is a default."""
+    fields: dict[str, object] = {"env": env(HEALTHKIT_DRAIN_DELAY="5"), "command": command.split()}
+    assert severity(fields) is expected
+    drained: dict[str, object] = {
+        "preStop": {"exec": {"command": ["healthkit", "drain", "--timeout", "20"]}}
+    }
+    assert severity({**fields, "lifecycle": drained}) is None
+
+
+def test_the_sentence_has_both_waits() -> None:
+    """And the number is their sum: an error counts only what somebody has written."""
+    words = ["uvicorn", "a:b", "--timeout-graceful-shutdown", "30"]
+    variables = env(HEALTHKIT_DRAIN_DELAY="10")
+    (found,) = findings("HK303", manifest({"env": variables, "command": words}))
+    assert found.what == (
+        "the drain delay 10 s + uvicorn's graceful timeout 30 s = 40 s, "
+        "and the grace period is 30 s"
+    )
+    assert found.numbers["in flight"] == 30
+    words[-1] = "10"
+    (found,) = findings("HK303", manifest({"env": variables, "command": words}))
+    assert found.what == (
+        "the drain delay 10 s + the drain timeout 15 s by default + uvicorn's graceful timeout "
+        "10 s + 2 s for the exit = 37 s, and the grace period is 30 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
         (["healthkit", "drain"], Severity.WARNING),
         (["healthkit", "drain", "--timeout", "28"], None),
         (["healthkit", "drain", "--timeout", "31"], Severity.ERROR),
