@@ -81,10 +81,10 @@ $(BIN)/python:
 
 $(VENV)/.demo: pyproject.toml $(BIN)/python
 	@echo "Installing healthkit and what the demo needs into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(BIN)/python
 	@echo "Installing healthkit and what its tests need into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
 	@touch $(VENV)/.demo $@
