@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from healthkit.lint._finding import Severity
     from healthkit.lint._manifests import Manifests, Thing
-    from healthkit.lint._workload import Container, Probe, Workload
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container, Workload
     from healthkit.manifests._loose import Loose
 
 

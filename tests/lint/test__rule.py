@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from healthkit.lint._finding import Finding, Number
     from healthkit.lint._manifests import Manifests, Thing
-    from healthkit.lint._workload import Container, Probe, Workload
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container, Workload
 
 ABOUT = About(
     id="HK999", severity=Severity.WARNING, title="title", why="why", fix="fix", source="source"

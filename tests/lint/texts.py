@@ -10,6 +10,7 @@ from healthkit.manifests._source import from_text
 
 if TYPE_CHECKING:
     from healthkit.lint._options import Options
+    from healthkit.lint._workload import Container, Workload
 
 #: One warning, HK202, at the line 16.
 STRETCHED = """\
@@ -56,3 +57,14 @@ def manifests(*texts: str, options: Options | None = None) -> Manifests:
     found = read_text("---\n".join(texts))
     assert found.unusable == []
     return Manifests(found.documents, options, found.refusals)
+
+
+def workload(text: str, options: Options | None = None) -> Workload:
+    """Return the only workload of a text."""
+    return manifests(text, options=options).workloads[0]
+
+
+def container(fields: str) -> Container:
+    """Return a container with these fields."""
+    text = f"apiVersion: v1\nkind: Pod\nspec: {{containers: [{{name: web, {fields}}}]}}\n"
+    return workload(text).containers[0]

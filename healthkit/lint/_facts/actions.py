@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from healthkit.lint._workload import PROBES
+from healthkit.lint._probe import PROBES
 
 if TYPE_CHECKING:
     from healthkit.lint._workload import Container

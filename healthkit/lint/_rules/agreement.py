@@ -17,7 +17,8 @@ from healthkit.lint._rule import About, Found, container_rule, probe_rule
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from healthkit.lint._workload import Container, Probe
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container
     from healthkit.manifests._app import AppSettings, Endpoint
     from healthkit.manifests._spec import ProbeKind
 

@@ -19,7 +19,8 @@ from healthkit.timing import Timing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from healthkit.lint._workload import Container, Probe
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container
     from healthkit.manifests._app import AppSettings
 
 #: What the README advises beside a hook that sleeps: enough for busy clients to be told.

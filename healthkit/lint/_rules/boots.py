@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from healthkit.lint._finding import Number
-    from healthkit.lint._workload import Container, Probe, Workload
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container, Workload
     from healthkit.manifests._loose import Loose
 
 #: A new pod waits for the next startup probe for this long, at most, without anybody minding.

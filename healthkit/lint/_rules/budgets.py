@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit import timing
 from healthkit.lint._finding import Severity
+from healthkit.lint._probe import DEFAULTS
 from healthkit.lint._rule import About, Found, container_rule, probe_rule
-from healthkit.lint._workload import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from healthkit.lint._finding import Number
-    from healthkit.lint._workload import Container, Probe
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container
 
 #: Below this a pause of the process is a kill: a collection of garbage, a throttled second.
 LEAST_TO_KILL: Final = 20

@@ -14,7 +14,8 @@ from healthkit.lint._rule import About, Found, probe_rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from healthkit.lint._workload import Container, Probe
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container
 
 _CLIENTS: Final = frozenset({"curl", "wget"})
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from healthkit.lint._options import Version
-    from healthkit.lint._workload import Container, Probe, Workload
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container, Workload
     from healthkit.manifests._loose import Loose
 
 #: What a probe may do, and what a hook may, in the order that validateHandler goes by. What else

@@ -13,7 +13,8 @@ from healthkit.lint._rule import About, Found, probe_rule, workload_rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from healthkit.lint._workload import Container, Probe, Workload
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container, Workload
 
 #: The variables by which apps are told to redirect all plain HTTP, and what says yes.
 _REDIRECTING: Final = ("SECURE_SSL_REDIRECT", "DJANGO_SECURE_SSL_REDIRECT", "RAILS_FORCE_SSL",

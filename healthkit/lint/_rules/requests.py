@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from healthkit.lint._manifests import Thing
-    from healthkit.lint._workload import Container, Probe
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container
     from healthkit.manifests._loose import Loose
 
 #: A start that takes longer than this, in seconds, is what a startup probe is for: a liveness

@@ -13,7 +13,8 @@ from healthkit.lint._rule import About, Found, container_rule, probe_rule, workl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from healthkit.lint._workload import Container, Probe, Workload
+    from healthkit.lint._probe import Probe
+    from healthkit.lint._workload import Container, Workload
     from healthkit.manifests._loose import Loose
 
 #: What cloud autoscalers and node drains wait for at most, roughly.
