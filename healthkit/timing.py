@@ -224,6 +224,14 @@ def withdrawn(times: Times, takes: float | None = None) -> Span:
     return Span(span.earliest, span.latest + SLICE_LAG + PROXY_LAG)
 
 
+def may_kill_first(liveness: Times, readiness: Times) -> bool:
+    """Whether liveness may kill an app that hangs before its unready status is sure to be there.
+
+    Their tickers have different phases: liveness may be early by its own, and readiness late.
+    """
+    return failed(liveness).earliest < failed(readiness).latest
+
+
 def readmitted(times: Times) -> float:
     """Return the time from an app's first good answer to new connections, at the latest.
 

@@ -314,3 +314,19 @@ def test_a_hook_and_a_delay_come_one_after_the_other(
     """SIGTERM, which begins the delay, waits for the hook; and is sent when that is over."""
     assert timing.serving_on(hook, delay) == serves
     assert timing.end(30, hook).sigterm + delay == serves
+
+
+@pytest.mark.parametrize(
+    ("liveness", "readiness", "first"),
+    [
+        (Timing(), Timing(), True),  # 21 and 31 s
+        (Timing(), Timing(failure_threshold=2), False),  # 21 and 21 s
+        (Timing(timeout=2), Timing(failure_threshold=3, period=7, timeout=2), True),  # 22 and 23 s
+        (Timing(period=60, failure_threshold=1), Timing(), True),  # 1 and 31 s
+    ],
+)
+def test_liveness_may_be_the_first_to_notice(
+    liveness: Timing, readiness: Timing, first: bool
+) -> None:
+    """If its earliest kill comes before readiness has failed at the latest."""
+    assert timing.may_kill_first(liveness, readiness) is first

@@ -119,7 +119,7 @@ def _running(live: Probe | None, ready: Probe | None) -> Running:
     if ready is None:
         return Running(kill)
     hanging = timing.withdrawn(ready).latest
-    first = kill is not None and kill.earliest <= hanging
+    first = live is not None and timing.may_kill_first(live, ready)
     return Running(
         kill, timing.withdrawn(ready, 0), hanging, timing.readmitted(ready), kill_may_be_first=first
     )

@@ -99,7 +99,8 @@ class Places:
             self._kustomized(directory)
             for name in sorted(files):
                 path = os.path.join(directory, name)  # noqa: PTH118  # surrogates, and speed
-                if name.lower().endswith(SUFFIXES) and os.path.isfile(path):  # noqa: PTH113
+                is_one = name.lower().endswith(SUFFIXES)
+                if is_one and os.path.isfile(path):  # noqa: PTH113  # as above
                     yield path
 
     def _is_patch(self, real: str) -> bool:
@@ -112,7 +113,8 @@ class Places:
     def _kustomized(self, directory: str) -> None:
         """Note the patches of a directory's kustomization."""
         if (real := _real(directory)) not in self._patches:
-            found = {_real(os.path.join(real, one)) for one in _patches(real)}  # noqa: PTH118
+            named = _patches(real)
+            found = {_real(os.path.join(real, one)) for one in named}  # noqa: PTH118  # as above
             self._patches[real] = frozenset(found)
 
 

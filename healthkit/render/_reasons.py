@@ -50,7 +50,7 @@ def liveness(plan: Plan) -> str:
 def readiness(plan: Plan) -> str:
     """Say when a pod that says 503 is out of its Service, and which pods that is about."""
     times = plan.readiness
-    failing = times.failure_threshold * times.period
+    failing = shown(timing.failed(times, 0).latest)
     lag = shown(timing.SLICE_LAG + timing.PROXY_LAG)
     latest = shown(timing.withdrawn(times, 0).latest)
     return (

@@ -126,9 +126,9 @@ def kills_first(container: Container) -> Iterator[Found]:
     liveness, readiness = (container.probes.get(kind) for kind in ("liveness", "readiness"))
     if liveness is None or readiness is None:
         return
-    kill = timing.failed(liveness.times).earliest
-    withdrawn = timing.failed(readiness.times).latest
-    if kill < withdrawn:
+    if timing.may_kill_first(liveness.times, readiness.times):
+        kill = timing.failed(liveness.times).earliest
+        withdrawn = timing.failed(readiness.times).latest
         what = f"liveness kills from {kill:g} s on, readiness withdraws within {withdrawn:g} s"
         numbers = {"earliest kill": kill, "latest withdrawal": withdrawn}
         yield Found(at=liveness.at, what=what, numbers=numbers)
