@@ -6,6 +6,7 @@ import gc
 import logging
 import signal
 import threading
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["anyio_backend"]
 
+#: Seconds between two messages of those that send by themselves.
+TICK = 0.1
 SSE = [(b"accept", b"text/event-stream")]
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 BEAT: Message = {"type": "http.response.body", "body": b"beat", "more_body": True}
@@ -151,7 +154,7 @@ async def _events(_request: Request) -> StreamingResponse:
 async def _beats() -> AsyncIterator[bytes]:
     while True:
         yield b"beat"
-        await anyio.sleep(0.1)
+        await anyio.sleep(TICK)
 
 
 async def _silent(_request: Request) -> StreamingResponse:
@@ -173,7 +176,7 @@ async def _push(websocket: WebSocket) -> None:
     await websocket.accept()
     while True:
         await websocket.send_text("tick")
-        await anyio.sleep(0.1)
+        await anyio.sleep(TICK)
 
 
 starlette = Starlette(
@@ -520,7 +523,7 @@ async def test_a_shutdown_without_sigterm_ends_streams_at_once(path: str) -> Non
         before = anyio.current_time()
     stubborn = path == "/stubborn"
     took = anyio.current_time() - before
-    assert took == pytest.approx(3, abs=0.01) if stubborn else took < 0.1
+    assert took == pytest.approx(3, abs=0.01) if stubborn else took <= TICK + 0.01
     assert client.sent[-1]["type"] == "websocket.close"
     assert events.sent[-1] == LAST
     assert health.phase is Phase.STOPPED
@@ -535,7 +538,7 @@ async def test_a_shutdown_in_the_delay_ends_streams_at_once(server: Server) -> N
         terminate()
         await anyio.sleep(1)
         before = anyio.current_time()
-    assert anyio.current_time() - before < 0.1
+    assert anyio.current_time() - before <= TICK + 0.01
     assert all(client.ended is not None and client.ended > before - 0.1 for client in clients)
     assert len(server.terminated) == 1
 
@@ -616,10 +619,16 @@ async def test_streams_end_whoever_asks_for_the_drain(how: str) -> None:
 
 
 @ON_ASYNCIO  # it is dated by the system's clock, which trio's virtual one is not
-async def test_a_drain_before_the_beginning_ends_streams() -> None:
+async def test_a_drain_before_the_beginning_ends_streams(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """When its delay is over."""
     health = Health(drain_delay=5, stream_jitter=0)
-    health.drain()
+    with (
+        monkeypatch.context() as patched
+    ):  # it has no loop yet, whose clock is not the system's here
+        patched.setattr(time, "monotonic", anyio.current_time)
+        health.drain()
     async with anyio.create_task_group() as tasks:
         desk = Desk(HealthMiddleware(app, health=health), tasks)
         async with lifespan_of(desk.app):

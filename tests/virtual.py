@@ -3,6 +3,9 @@
 A test that sleeps for an hour takes no time, and one in which everything waits for ever fails at
 once instead of hanging. Sockets and the loop's self-pipe work, real threads do not: their work
 takes real time, in which this clock would jump ahead of them.
+
+The clock starts at the same moment in every run: sums of seconds are rounded by their size, so two
+events that are due together would else come in an order that changes from run to run.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import selectors
-import time
 from typing import Final, cast
 
 import pytest
@@ -18,12 +20,16 @@ import trio
 import trio.testing
 
 
+#: Seconds; as large as a real clock's, so that what is rounded there is rounded here.
+_START: Final = 100_000.0
+
+
 class _JumpingSelector(selectors.DefaultSelector):
     """Reports what is ready, and moves the clock instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.moment = time.monotonic()
+        self.moment = _START
 
     def select(
         self,
@@ -40,7 +46,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock starts at the real one and jumps."""
+    """An event loop whose clock jumps."""
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()

@@ -57,7 +57,9 @@ HOOKS: st.SearchStrategy[Hook] = st.one_of(
 def probes(grace: st.SearchStrategy[int | None]) -> st.SearchStrategy[Probe | None]:
     """Draw a probe, or none."""
     numbers = (st.integers(0, 400), NUMBERS, NUMBERS, NUMBERS, NUMBERS)
-    return st.none() | st.builds(Probe, HANDLERS, *numbers, grace)
+    drawn = st.builds(Probe, HANDLERS, *numbers, grace)
+    # Beyond 2**53 s a float has no room for a timeout of one second more.
+    return st.none() | drawn.filter(lambda probe: probe.period * probe.failure_threshold < 2**52)
 
 
 CONTAINERS = st.builds(
