@@ -19,7 +19,6 @@ import pytest
 import trio
 import trio.testing
 
-
 #: Seconds; as large as a real clock's, so that what is rounded there is rounded here.
 _START: Final = 100_000.0
 
