@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from healthkit.testing import _threads
+from healthkit.testing import _stuck, _threads
 from healthkit.testing._threads import Threads, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 
 class Work:
@@ -35,6 +36,19 @@ class Work:
         self._began.wait()
 
 
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See no thread of the test runner's, and none that an earlier test has left behind."""
+    strangers = set(threading.enumerate()) - {threading.current_thread()}
+    real = _stuck.frames
+
+    def frames() -> dict[int, FrameType]:
+        ours = {thread.ident for thread in threading.enumerate() if thread not in strangers}
+        return {ident: frame for ident, frame in real().items() if ident in ours}
+
+    monkeypatch.setattr(_threads, "frames", frames)
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
     """Start threads, and see that they end."""
@@ -51,6 +65,15 @@ def start() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
     for thread in started:
         thread.join()
     Work.stopped = False
+
+
+@pytest.fixture
+def event(start: object) -> Iterator[threading.Event]:
+    """Be what a thread waits for, until the test is over, however it ends."""
+    del start  # it joins the thread, and must come after this
+    event = threading.Event()
+    yield event
+    event.set()
 
 
 def holds(threads: Threads, looks: int = 50) -> bool:
@@ -78,26 +101,26 @@ def test_a_thread_that_works_holds_time_up(
 
 def test_a_thread_that_waits_does_not(
     start: Callable[[Callable[[], object]], threading.Thread],
+    event: threading.Event,
 ) -> None:
     """And once it is known to, at the first look; for ever, it wakes nobody."""
-    threads, event = Threads(5), threading.Event()
+    threads = Threads(5)
     start(event.wait)
     assert not holds(threads)
     assert not threads.hold(first=True)
     assert not threads.may_wake()
-    event.set()
 
 
 def test_a_thread_with_a_limit_may_wake_somebody(
     start: Callable[[Callable[[], object]], threading.Thread],
+    event: threading.Event,
 ) -> None:
     """And a message names it, if it runs code of the user's."""
-    threads, event = Threads(5), threading.Event()
+    threads = Threads(5)
     start(lambda: event.wait(60))
     assert not holds(threads)
     assert threads.may_wake()
     assert threads.named()[0].startswith("thread 'worker' at tests/testing/test__threads.py:")
-    event.set()
 
 
 def test_a_thread_that_worked_before_is_somebody_elses(
@@ -152,16 +175,17 @@ def test_the_simulations_own_threads_are_not_looked_at() -> None:
 
 
 def test_where_the_kernel_says_nothing_the_pause_decides(
-    start: Callable[[Callable[[], object]], threading.Thread], monkeypatch: pytest.MonkeyPatch
+    start: Callable[[Callable[[], object]], threading.Thread],
+    event: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Before each jump."""
     monkeypatch.setattr(_threads, "used", _nobody_knows)
-    threads, event = Threads(5), threading.Event()
+    threads = Threads(5)
     start(event.wait)
     assert not holds(threads)
     assert threads.hold(first=True)
     assert not threads.hold(first=False)
-    event.set()
 
 
 def _nobody_knows(_: object) -> None:
