@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 
-from healthkit import _gate_pod, _real
+from healthkit import _gate_pod, _gate_wire, _real
 from healthkit._gate_lead import Alone, Lead
 from healthkit._gate_publisher import LEFT_WITHIN, Publisher
 from healthkit._gate_rules import Wanted, without_notes
@@ -67,8 +67,8 @@ class GateSettings:
     #: Whether the deployment has said so.
     by_environment: bool = False
     state_dir: str | None = None
-    #: The directory of the credentials.
-    account: Path = Path(_gate_pod.ACCOUNT)
+    #: The directory of the credentials; None is where the kubelet puts them.
+    account: Path | None = None
 
 
 class Gate:
@@ -86,6 +86,8 @@ class Gate:
         self._session: _Session | None = None
         #: What was said about being off.
         self._said = set[str]()
+        if _real.is_patched():
+            _gate_wire.load()
 
     def __repr__(self) -> str:
         return f"<ReadinessGate {self.settings.kind} {self.state}>"
@@ -142,7 +144,7 @@ class Gate:
         if _gate_pod.is_outside(os.environ):
             self.say_once(logger.info, _OUTSIDE)
             return None
-        account = self.settings.account
+        account = self.settings.account or Path(_gate_pod.ACCOUNT)
         if not _gate_pod.has_token(account):
             log = logger.error if self.settings.by_environment else logger.info
             self.say_once(log, _WITHOUT_IT, account / "token")
@@ -166,16 +168,14 @@ class _Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awake = False
         self._over = False
-        path = gate.settings.state_dir
-        kind = gate.settings.kind
-        lead = Alone() if path is None else Lead(StateDir(path), kind)
-        rng = random.Random()  # noqa: S311  # jitter is no secret
-        self._publisher = Publisher(kind, self._look, lead, rng)
+        #: The last word: see `_gate_publisher.Source`.
+        self.final: Wanted | None = None
+        self._publisher: Publisher | None = None
 
     @property
     def state(self) -> str:
         """Say how it stands."""
-        return self._publisher.state if self._loop is not None else "off"
+        return "off" if self._publisher is None else self._publisher.state
 
     def start(self) -> None:
         """Start the thread; if there can't be one, say so."""
@@ -195,8 +195,8 @@ class _Session:
 
     def end(self) -> None:
         """Have it say the last word."""
-        if self._publisher.final is None and self._pid == os.getpid():
-            self._publisher.final = self._gate.wanted(self.subject)
+        if self.final is None and self._pid == os.getpid():
+            self.final = self._gate.wanted(self.subject)
             self._wake()
 
     def _wake(self) -> None:
@@ -209,11 +209,13 @@ class _Session:
 
     def _woken(self) -> None:
         self._awake = False
-        self._publisher.wake()
+        if self._publisher is not None:
+            self._publisher.wake()
 
     # -- in the thread ----------------------------------------------------------------------------
 
-    def _look(self) -> Wanted | None:
+    def look(self) -> Wanted | None:
+        """Say what the condition should be. See `_gate_publisher.Source`."""
         return self._gate.wanted(self.subject) if self.subject.knows_pod else None
 
     def _run(self) -> None:
@@ -222,13 +224,20 @@ class _Session:
             if patch is not None:
                 with asyncio.Runner(loop_factory=new_event_loop) as runner:
                     self._loop = runner.get_loop()
-                    runner.run(self._publisher.run(patch))
+                    runner.run(self._publish(patch))
         except KubernetesError as exc:
             self._gate.say_once(logger.error, "readiness gate: off: %s", exc)
         except Exception:  # noqa: BLE001  # a bug must be heard of, and take no more with it
             logger.exception("the thread of the readiness gate has failed; a bug in healthkit")
         finally:
             self._close()
+
+    async def _publish(self, patch: Patch) -> None:
+        kind, path = self._gate.settings.kind, self._gate.settings.state_dir
+        lead = Alone() if path is None else Lead(StateDir(path), kind)
+        rng = random.Random()  # noqa: S311  # jitter is no secret
+        self._publisher = Publisher(kind, self, lead, patch, rng)
+        await self._publisher.run()
 
     def _close(self) -> None:
         self._over = True

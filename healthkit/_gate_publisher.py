@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 
@@ -27,7 +27,6 @@ from healthkit.errors import KubernetesError
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
 
     from healthkit._gate_lead import Leading
     from healthkit._gate_rules import Condition, Wanted
@@ -42,34 +41,46 @@ LEFT_WITHIN: Final = 1.0
 _FOR_SOMEBODY: Final = frozenset({"400", "403", "404", "415", "422", "credentials"})
 
 
+class Source(Protocol):
+    """What is to be published. Both are asked in the gate's thread."""
+
+    @property
+    def final(self) -> Wanted | None:
+        """The life's last word; None before its end."""
+        ...
+
+    def look(self) -> Wanted | None:
+        """Say what the condition should be now; None while nobody knows."""
+        ...
+
+
 class Publisher:
-    """One life's part in the condition. On the gate's loop, unless a method says otherwise."""
+    """One life's part in the condition. Made and used on the gate's loop."""
 
     def __init__(
         self,
         kind: str,
-        look: Callable[[], Wanted | None],
+        source: Source,
         lead: Leading,
+        patch: Patching,
         rng: random.Random,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         """Make one that has published nothing.
 
         Args:
             kind: the condition's type.
-            look: says what is to be published; None while nobody knows.
+            source: says what is to be published.
             lead: whether this worker publishes.
+            patch: sends it.
             rng: for jitter.
-            clock: Unix time.
         """
         self._kind = kind
-        self._look = look
+        self._source = source
         self._lead = lead
+        self._patch = patch
         self._rng = rng
-        self._clock = clock
-        #: What is to be said in the end, once it is known. Set in any thread, then `wake`.
-        self.final: Wanted | None = None
         self._news = anyio.Event()
+        #: Of the whole run; its deadline is set when the last word is there.
         self._scope = anyio.CancelScope()
         self._leading = False
         #: What the server has taken; None if that is uncertain.
@@ -91,48 +102,50 @@ class Publisher:
     @property
     def state(self) -> str:
         """Say how it stands. Safe in any thread."""
-        told = self._told
+        told, said = self._told, sorted(self._said)
         if not self._leading:
             return "not publishing"
-        failing = f", failing: {', '.join(sorted(self._said))}" if self._said else ""
+        failing = f", failing: {', '.join(said)}" if said else ""
         return ("unpublished" if told is None else f"published {told.status}") + failing
 
     def wake(self) -> None:
         """Have it look again."""
         self._news.set()
 
-    async def run(self, patch: Patching) -> None:
+    async def run(self) -> None:
         """Publish until the last word is said, or was given its time."""
         try:
             with self._scope:
-                while not await self._is_over(patch):
+                while not await self._is_over():
                     pass
         finally:
             self._lead.leave()
             self._leading = False
 
-    async def _is_over(self, patch: Patching) -> bool:
+    async def _is_over(self) -> bool:
         """Do what there is to do, and wait for more; return whether there is no more."""
-        self._news = anyio.Event()
-        self._limit()
-        final = self.final
+        final, wanted = self._listen()
         if final is not None and final.status:
             return True  # other workers go on, and publish
-        pause = await self._turn(final or self._look(), patch)
+        pause = await self._turn(wanted)
         if final is not None and (not self._leading or self._is_told(final)):
             return True
         with anyio.move_on_after(pause):
             await self._news.wait()
         return False
 
-    def _limit(self) -> None:
-        if self.final is not None and self._scope.deadline == math.inf:
+    def _listen(self) -> tuple[Wanted | None, Wanted | None]:
+        """Return the last word, if it was said, and what is wanted; hear what comes after that."""
+        self._news = anyio.Event()
+        final = self._source.final
+        if final is not None and self._scope.deadline == math.inf:
             self._scope.deadline = anyio.current_time() + LEFT_WITHIN
+        return final, final or self._source.look()
 
-    def _is_told(self, final: Wanted) -> bool:
-        return self._told is not None and self._told.status is final.status
+    def _is_told(self, wanted: Wanted) -> bool:
+        return self._told is not None and self._told.status is wanted.status
 
-    async def _turn(self, wanted: Wanted | None, patch: Patching) -> float:
+    async def _turn(self, wanted: Wanted | None) -> float:
         """Publish what is due; return for how many seconds there is nothing to do."""
         if wanted is None or not self._leads(wanted):
             return TICK
@@ -141,7 +154,7 @@ class Publisher:
         wait = self._wait(wanted) - anyio.current_time()
         if wait > 0:
             return min(wait, TICK)
-        await self._publish(wanted, patch)
+        await self._publish(wanted)
         return 0.0
 
     def _leads(self, wanted: Wanted) -> bool:
@@ -150,27 +163,27 @@ class Publisher:
             self._leading, self._told = False, None
         elif not self._leading:
             self._leading = True
-            self._before = self._lead.remembered()
-            # At the end of all workers one patch is enough.
-            done = self._before is not None and wanted.ending and self._before.says(wanted)
-            self._told = self._before if done else None
+            self._before = before = self._lead.remembered()
+            # When all workers end, one after the other, one patch is enough.
+            ended = before is not None and wanted.ending and before.status is wanted.status
+            self._told = before if ended else None
         return self._leading
 
     def _wait(self, wanted: Wanted) -> float:
         """Return from when on it may be sent, on the loop's clock."""
-        hurries = wanted.ending and not self._hurried and not self._asked_to_wait
-        if hurries:
+        ends = wanted.ending and not wanted.status
+        if ends and not self._hurried and not self._asked_to_wait:
             self._hurried = True
             return -math.inf
         return max(self._retry_at, due(wanted, self._told, self._sent))
 
-    async def _publish(self, wanted: Wanted, patch: Patching) -> None:
-        condition = condition_of(wanted, self._before, self._clock())
+    async def _publish(self, wanted: Wanted) -> None:
+        condition = condition_of(wanted, self._before, time.time())
         self._before, self._told = condition, None
         self._lead.remember(None)  # while it is uncertain
         self._sent = anyio.current_time()
         try:
-            taken = await self._send(patch, condition)
+            taken = await self._send(condition)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the app goes on, and so does this
             self._failed(exc)
             return
@@ -179,14 +192,14 @@ class Publisher:
             self._lead.remember(condition)
             self._succeeded(condition)
 
-    async def _send(self, patch: Patching, condition: Condition) -> bool:
+    async def _send(self, condition: Condition) -> bool:
         """Send it; return whether it was taken, or False if it was overtaken."""
         taken: list[bool] = []
         failures: list[Exception] = []
         async with anyio.create_task_group() as group:
             group.start_soon(self._overtake, condition, group.cancel_scope)
             try:
-                await patch(body_of(self._kind, condition))
+                await self._patch(body_of(self._kind, condition))
                 taken.append(True)
             except Exception as exc:  # noqa: BLE001  # raised again, outside of the group
                 failures.append(exc)
@@ -199,9 +212,7 @@ class Publisher:
         """Give a patch up when the app ends, and it says something else."""
         while True:
             await self._news.wait()
-            self._news = anyio.Event()
-            self._limit()
-            wanted = self.final or self._look()
+            _final, wanted = self._listen()
             if wanted is not None and wanted.ending and wanted.status is not condition.status:
                 scope.cancel()
 

@@ -10,11 +10,12 @@ is not read.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 
+from healthkit import _validate
 from healthkit._gate_rules import CONTENT_TYPE
 from healthkit.errors import KubernetesError
 
@@ -47,6 +48,17 @@ _TODO: Final = {
     422: "a condition that it accepts; choose another HEALTHKIT_READINESS_GATE",
     429: "to be served; it is sent again when the server says",
 }
+
+
+def load() -> None:
+    """Import what is needed, if it is there: for whoever can't wait until it is used.
+
+    httpcore imports trio where that is installed, and trio starts a program, which under gevent
+    works in the main thread only.
+    """
+    with suppress(ImportError):
+        import httpcore  # noqa: F401, PLC0415  # httpx's own
+        import httpx  # noqa: F401, PLC0415  # an extra
 
 
 class PatchError(KubernetesError):
@@ -126,7 +138,11 @@ class Patch:
                 yield answer
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as exc:
             kind = type(exc).__name__
-            raise PatchError(kind, f"{kind}: expected the API server's answer") from exc
+            # Of other errors the text may show what was sent, or what somebody has answered.
+            why = (
+                f" ({_validate.one_line(str(exc))})" if isinstance(exc, httpx.ConnectError) else ""
+            )
+            raise PatchError(kind, f"{kind}{why}: expected the API server's answer") from exc
 
     def _judge(self, answer: httpx.Response) -> None:
         """Raise what an answer means, unless the patch was taken."""

@@ -167,7 +167,7 @@ class Health(Registrar):
         #: Whether the code has said that there is one.
         self._published = False
         if self._settings.readiness_gate:
-            self._gate = self._gate_of(self._settings.readiness_gate, None)
+            self._gate = self._gate_of(self._settings.readiness_gate)
         #: The present life, for the doors; see its module for what may be called from where.
         self.life = self._new_life()
 
@@ -315,7 +315,7 @@ class Health(Registrar):
 
         return {path: PreStopDesk(token, self._settings, self._life_to_drain)}
 
-    def publish(self, condition: str, account: Path) -> Gate | None:
+    def publish(self, condition: str, account: Path | None) -> Gate | None:
         """Have the verdict of readiness published; return by what. None: the deployment says no.
 
         Raises:
@@ -378,16 +378,15 @@ class Health(Registrar):
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def _gate_of(self, condition: str, account: Path | None) -> Gate:
+    def _gate_of(self, condition: str, account: Path | None = None) -> Gate:
         """Make what publishes the verdict of readiness, and have it told of changes."""
         from healthkit._gate import Gate, GateSettings  # noqa: PLC0415  # only some apps pay for it
 
-        more = {} if account is None else {"account": account}
         settings = GateSettings(
             condition,
             by_environment=self._settings.readiness_gate is not None,
             state_dir=self._settings.state_dir,
-            **more,
+            account=account,
         )
         gate = Gate(settings, lambda report: self.answering.verdict(Probe.READY, report))
         self.answering.news = gate.changed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
-from healthkit import _gate_pod, _validate
+from healthkit import _validate
 from healthkit._health import Health
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class ReadinessGate:
         health: whose verdict.
         condition: the condition's type, with a domain; ``HEALTHKIT_READINESS_GATE`` wins over it,
             and an empty one switches the gate off.
-        account: the directory with the ServiceAccount's ``token``, ``ca.crt`` and ``namespace``.
+        account: the directory with the ServiceAccount's ``token``, ``ca.crt`` and ``namespace``;
+            None is where the kubelet mounts them.
 
     Raises:
         ConfigError: it is no Health, or no such type; the Health has a gate already, or has begun.
@@ -49,11 +50,11 @@ class ReadinessGate:
         health: Health,
         condition: str = CACHE_WARM,
         *,
-        account: str | os.PathLike[str] = _gate_pod.ACCOUNT,
+        account: str | os.PathLike[str] | None = None,
     ) -> None:
         _refuse_others(health)
         kind = _validate.condition("ReadinessGate condition", condition)
-        self._gate = health.publish(kind, Path(account))
+        self._gate = health.publish(kind, None if account is None else Path(account))
 
     def __repr__(self) -> str:
         return "<ReadinessGate off>" if self._gate is None else repr(self._gate)

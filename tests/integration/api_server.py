@@ -1,7 +1,7 @@
 """A small API server: it takes patches of one Pod's status over HTTPS, as strictly as the real one.
 
-It runs in a thread of its own, with certificates made by openssl for the occasion. What it was asked
-is kept in order; `ApiServer.faults` says how it goes wrong next.
+It runs in a thread of its own, with certificates made by openssl for the occasion. What it was
+asked is kept in order; `ApiServer.faults` says how it goes wrong next.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, cast
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 NAMESPACE: Final = "shop"
@@ -115,13 +115,13 @@ class ApiServer:
 
     directory: Path
     certificate: Path
-    token: str = "token-1"
+    token: str = "token-1"  # noqa: S105  # of this server
     #: Whether the account has the Role.
     permitted: bool = True
     conditions: dict[str, dict[str, str]] = field(default_factory=lambda: dict(_KUBELETS))
     requests: list[Request] = field(default_factory=list[Request])
-    #: By which status each was answered, 0 if it was not.
-    statuses: list[int] = field(default_factory=list[int])
+    #: What was answered, with the status: 0 if it was nothing of HTTP.
+    answered: list[tuple[Request, int]] = field(default_factory=list["tuple[Request, int]"])
     #: For the next requests, the first first; what stays is for all.
     faults: deque[Fault] = field(default_factory=deque[Fault])
     fault: Fault | None = None
@@ -145,8 +145,12 @@ class ApiServer:
     @property
     def says(self) -> list[str]:
         """The statuses that were taken, in order."""
-        taken = zip(self.requests, self.statuses, strict=False)
-        return [request.said["status"] for request, status in taken if status == 200]
+        return [request.said["status"] for request, status in self.answered if status == 200]
+
+    @property
+    def statuses(self) -> list[int]:
+        """How requests were answered, in order."""
+        return [status for _request, status in self.answered]
 
     @property
     def status(self) -> str | None:
@@ -154,7 +158,7 @@ class ApiServer:
         return self.conditions.get(CONDITION, {}).get("status")
 
     def rotate(self, token: str) -> None:
-        """Accept another token only, and put it in the place of the old one, as the kubelet does."""
+        """Accept another token only, and put it in the old one's place, as the kubelet does."""
         new = self.account / "..token"
         new.write_text(token + "\n")
         new.replace(self.account / "token")
@@ -179,10 +183,10 @@ class ApiServer:
 
     def _answer(self, request: Request, fault: Fault | None) -> bytes:
         if fault is not None and fault.raw is not None:
-            self.statuses.append(0)
+            self.answered.append((request, 0))
             return fault.raw
         status = fault.status if fault is not None and fault.status else self._judge(request)
-        self.statuses.append(status)
+        self.answered.append((request, status))
         more = f"Retry-After: {fault.retry_after}\r\n" if fault and fault.retry_after else ""
         body = json.dumps({"kind": "Status" if status > 299 else "Pod", "status": {}}).encode()
         head = f"HTTP/1.1 {status} {_REASONS.get(status, 'Other')}\r\n{more}"
@@ -269,11 +273,3 @@ async def _end(tasks: set[asyncio.Task[object]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def eventually(condition: Callable[[], object], within: float = 10.0) -> None:
-    """Wait until it is true; fail if it is not so within so many seconds."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within:g} s"
-        time.sleep(0.01)
