@@ -149,8 +149,9 @@ class Publisher:
         """Publish what is due; return for how many seconds there is nothing to do."""
         if wanted is None or not self._leads(wanted):
             return TICK
-        if self._told is not None and self._told.says(wanted):
-            return TICK
+        told = self._told
+        if told is not None and (told.says(wanted) or (wanted.ending and self._is_told(wanted))):
+            return TICK  # at the end its words do not matter
         wait = self._wait(wanted) - anyio.current_time()
         if wait > 0:
             return min(wait, TICK)
