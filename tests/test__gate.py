@@ -65,9 +65,17 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         return Patch(pod, httpx.MockTransport(made))
 
     monkeypatch.setattr(_gate.Gate, "patch", patch)
-    monkeypatch.setattr(InPod, "trust", lambda _: True)
+    monkeypatch.setattr(InPod, "trust", _trusting)
     yield made
     assert not _gate._SESSIONS, "every thread has ended"
+
+
+def _trusting(_pod: InPod) -> bool:
+    return True
+
+
+def _nowhere(_name: str) -> None:
+    """Find no module."""
 
 
 async def happens(condition: Callable[[], object]) -> None:
@@ -145,11 +153,14 @@ async def test_without_a_thread_the_app_serves_all_the_same(
     """It is said, and nothing is published."""
 
     class Refused:
+        def __init__(self, *_what: object) -> None:
+            pass
+
         def start(self) -> None:
             message = "can't start new thread"
             raise RuntimeError(message)
 
-    monkeypatch.setattr(_real, "thread", lambda *_: Refused())
+    monkeypatch.setattr(_real, "thread", Refused)
     health = Health()
     gate = ReadinessGate(health)
     async with lifespan_of(HealthMiddleware(plain_app, health=health)):
@@ -255,7 +266,7 @@ async def test_without_httpx_the_extra_is_named(
     """The app serves."""
     (tmp_path / "token").write_text("a-token")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", _nowhere)
     health = Health(drain_delay=0)
     ReadinessGate(health, account=tmp_path)
     await twice(health)

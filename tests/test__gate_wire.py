@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 URL = "https://10.96.0.1:443/api/v1/namespaces/shop/pods/shop-1/status"
 
 
+def _trusting(_pod: InPod) -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
 @pytest.fixture
 def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InPod:
     """Return a Pod with a token; any CA will do."""
     (tmp_path / "token").write_text("secret-token")
-    monkeypatch.setattr(InPod, "trust", lambda _: ssl.create_default_context())
+    monkeypatch.setattr(InPod, "trust", _trusting)
     return InPod(URL, "shop-1", "shop", tmp_path)
 
 

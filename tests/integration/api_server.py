@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, cast
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
     from pathlib import Path
 
 NAMESPACE: Final = "shop"
@@ -236,7 +236,7 @@ async def _read(reader: asyncio.StreamReader) -> Request:
 
 
 @contextmanager
-def api_server(directory: Path) -> Iterator[ApiServer]:
+def api_server(directory: Path) -> Generator[ApiServer]:
     """Run a server, for as long as the block lasts; its ServiceAccount's volume is there, too."""
     ca = make_ca(directory, "cluster-ca")
     server = ApiServer(directory, make_certificate(directory, ca))
@@ -249,7 +249,7 @@ def api_server(directory: Path) -> Iterator[ApiServer]:
 
 
 @contextmanager
-def _running(server: ApiServer) -> Iterator[None]:
+def _running(server: ApiServer) -> Generator[None]:
     loop = asyncio.new_event_loop()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(server.certificate)

@@ -58,8 +58,12 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     with api_server(tmp_path) as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(_gate_publisher, "backoff", lambda _: itertools.repeat(SOON))
+        monkeypatch.setattr(_gate_publisher, "backoff", _soon)
         yield server
+
+
+def _soon(_rng: object) -> Iterator[float]:
+    return itertools.repeat(SOON)
 
 
 async def happens(condition: Callable[[], object], within: float = 10.0) -> None:
