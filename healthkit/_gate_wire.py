@@ -10,6 +10,7 @@ is not read.
 
 from __future__ import annotations
 
+import importlib
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -57,8 +58,8 @@ def load() -> None:
     works in the main thread only.
     """
     with suppress(ImportError):
-        import httpcore  # noqa: F401, PLC0415  # httpx's own
-        import httpx  # noqa: F401, PLC0415  # an extra
+        importlib.import_module("httpx")
+        importlib.import_module("httpcore")
 
 
 class PatchError(KubernetesError):

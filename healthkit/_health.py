@@ -147,7 +147,6 @@ class Health(Registrar):
                 "stream_jitter": stream_jitter,
                 "prestop_path": prestop_path,
                 "prestop_token": prestop_token,
-                "readiness_gate": None,
             },
             os.environ,
             rule_of(_of_scope("long_lived", long_lived, "True, False or None for the rule")),

@@ -260,6 +260,9 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "readiness_gate": _Kind(lambda text: text or _EMPTY, _readiness_gate),
 }
 
+#: What is no argument of `Health`.
+_NO_ARGUMENT: Final[Mapping[str, object]] = {"readiness_gate": None}
+
 #: What nobody may read anywhere.
 _SECRET: Final = frozenset({"prestop_token"})
 
@@ -280,7 +283,7 @@ def read(
         ConfigError: a value is wrong, whether or not it would have been overridden.
     """
     kubernetes = IN_KUBERNETES in environ
-    values: dict[str, object] = dict(code)
+    values: dict[str, object] = {**_NO_ARGUMENT, **code}
     is_open = values["drain_delay"] is None and f"{PREFIX}DRAIN_DELAY" not in environ
     if values["drain_delay"] is None:
         values["drain_delay"] = DRAIN_DELAY_IN_KUBERNETES if kubernetes else 0.0

@@ -64,7 +64,7 @@ INJECTED = {
 
 
 def _read(environ: Mapping[str, str] | None = None, **code: object) -> Settings:
-    return read(DEFAULTS | IN_ENVIRONMENT | code, environ or {})
+    return read(DEFAULTS | code, environ or {})
 
 
 def _lines(found: Settings, level: int) -> list[str]:
