@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from healthkit.errors import CheckFailed, ConfigError, HealthkitError, LifecycleError
+from healthkit.errors import (
+    CheckFailed,
+    ConfigError,
+    HealthkitError,
+    KubernetesError,
+    LifecycleError,
+)
 
-KINDS = [ConfigError, LifecycleError, CheckFailed]
+KINDS = [ConfigError, LifecycleError, KubernetesError, CheckFailed]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -430,3 +432,21 @@ def test_the_demo_can_fail(
     assert conclude(Stage(Console()), judge, counted) == exit_code
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == f"requests: {counted.requests}, lost: {counted.lost}"
+
+
+def test_the_readiness_gate_is_published() -> None:
+    """False while it warms up, True when it is ready, False when it drains; and nothing else."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here: the example can't make a certificate")
+    ran = subprocess.run(  # noqa: S603  # our own interpreter on our own file
+        [sys.executable, str(EXAMPLES / "16_readiness_gate.py")],
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.stderr == ""
+    statuses = re.findall(r"^shop.example/cache-warm is (True|False): ", ran.stdout, re.MULTILINE)
+    assert statuses == ["False", "True", "False"]
+    assert len(ran.stdout.splitlines()) == len(statuses)

@@ -28,6 +28,7 @@ FOR_THE_DOORS = {
     "metrics_path",
     "paths",
     "prestop_desks",
+    "publish",
     "registered",
     "settings",
 }

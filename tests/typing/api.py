@@ -17,6 +17,7 @@ from healthkit import (
     Health,
     HealthkitError,
     HealthMiddleware,
+    KubernetesError,
     LifecycleError,
     Outcome,
     Phase,
@@ -180,7 +181,7 @@ def compare(outcome: Outcome) -> bool:
 def catch() -> HealthkitError:
     """Every error is one of healthkit's."""
     errors: list[HealthkitError] = [ConfigError("x"), LifecycleError("x"), StateDirError("x")]
-    errors.append(CheckFailed("x"))
+    errors += [CheckFailed("x"), KubernetesError("x")]
     return errors[0]
 
 

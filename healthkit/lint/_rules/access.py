@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How the condition types of healthkit's own readiness gates begin.
 OUR_GATES: Final = "healthkit.dev/"
+#: What says which condition healthkit sets, in a container's environment.
+_GATE: Final = "HEALTHKIT_READINESS_GATE"
 
 #: Below that many thousandths of a processor, an interpreter is throttled for seconds at a time.
 _LITTLE: Final = 200
@@ -151,7 +153,7 @@ def not_admitted(container: Container) -> Iterator[Found]:
 def powerless_gate(workload: Workload) -> Iterator[Found]:
     """Yield pods that have a gate of healthkit's, and no token or no right to set it."""
     gates = [one / "conditionType" for one in (workload.pod / "readinessGates").items]
-    ours = [one for one in gates if one.text.startswith(OUR_GATES)]
+    ours = [one for one in gates if is_ours(workload, one.text)]
     if not ours or workload.ends:
         return
     if (workload.pod / "automountServiceAccountToken").flag is False and not _has_token(workload):
@@ -161,6 +163,12 @@ def powerless_gate(workload: Workload) -> Iterator[Found]:
         account = account_of(workload)
         what = f"no binding among these manifests lets the account {account} patch pods/status"
         yield Found(at=ours[0], what=what)
+
+
+def is_ours(workload: Workload, gate: str) -> bool:
+    """Whether healthkit sets a condition: one of its domain, or one that a container names."""
+    named = {container.env.get(_GATE) for container in workload.containers}
+    return gate.startswith(OUR_GATES) or gate in named
 
 
 def _has_token(workload: Workload) -> bool:
