@@ -2,6 +2,10 @@
 
 What is not known for certain is left out: rules that rewrite the path, or that ask for more than
 host and path.
+
+The surprising fact: a rule of an HTTPRoute without backendRefs leads nowhere, and still takes its
+requests. The Gateway answers them itself (HTTPRouteRule, backendRefs; the conformance tests of the
+Gateway API want a 500).
 """
 
 from __future__ import annotations
@@ -94,12 +98,13 @@ def _ingress(thing: Thing) -> Iterator[Route]:
 def _http(thing: Thing) -> Iterator[Route]:
     hosts = (thing.root / "spec" / "hostnames").texts or ("",)
     for rule in (thing.root / "spec" / "rules").items:
-        if (rule / "filters").items:
+        backends = (rule / "backendRefs").items
+        if (rule / "filters").items and backends:
             continue
         matches = (rule / "matches").items or [rule / "matches"]
         plain = [one for one in matches if not any(one / name for name in _CONDITIONS)]
         for match in plain:
-            for backend in (rule / "backendRefs").items:
+            for backend in backends or [rule / "backendRefs"]:
                 for host in hosts:
                     yield from _to(thing, match, backend, host)
 

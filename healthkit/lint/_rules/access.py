@@ -168,7 +168,7 @@ def powerless_gate(workload: Workload) -> Iterator[Found]:
 def is_ours(workload: Workload, gate: str) -> bool:
     """Whether healthkit sets a condition: one of its domain, or one that a container names."""
     named = {container.env.get(_GATE) for container in workload.containers}
-    return gate.startswith(OUR_GATES) or gate in named
+    return gate.startswith(OUR_GATES) or (gate != "" and gate in named)
 
 
 def _has_token(workload: Workload) -> bool:
