@@ -582,12 +582,11 @@ async def test_the_start_is_that_of_the_pods_first_worker(board: Board) -> None:
     """A worker that is replaced is no restart: those that live hand the time on."""
     first, second, third = (a_worker(board) for _ in range(3))
     start = "healthkit_start_time_seconds"
-    async with running(second):
-        async with running(first):
-            await asyncio.sleep(2 * CALM)
-            began = second.health.life.start_time
-            assert began is not None
-            assert scraped(first.health)[start] == scraped(second.health)[start] == began
+    async with running(second), running(first):
+        await asyncio.sleep(2 * CALM)
+        began = second.health.life.start_time
+        assert began is not None
+        assert scraped(first.health)[start] == scraped(second.health)[start] == began
     async with running(first):
         async with running(second):
             await asyncio.sleep(2 * CALM)
