@@ -52,15 +52,15 @@ class Rendered:
 
     def find(self, kind: str) -> Fields:
         """Return the only document of a kind, its tests aside."""
-        (found,) = [one for one in self.documents if one["kind"] == kind and not is_test(one)]
-        return found
+        (one,) = [one for one in self.documents if one["kind"] == kind and not is_test(one)]
+        return one
 
     @property
     def container(self) -> Fields:
         """The app's container."""
-        containers = self.find("Deployment")["spec"]["template"]["spec"]["containers"]
-        (found,) = [one for one in containers if one["name"] == "app"]
-        return found
+        containers: list[Fields] = self.find("Deployment")["spec"]["template"]["spec"]["containers"]
+        (one,) = [one for one in containers if one["name"] == "app"]
+        return one
 
 
 def is_test(document: Fields) -> bool:
