@@ -4,25 +4,27 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* guards.tpl sees to it that nothing is cut off: of two names that differ only behind the cut,
-one would take the other's objects. */}}
-{{- define "healthkit-app.fullname" -}}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
-{{- else }}
+{{/* The name of all objects, however long it is; _guards.tpl refuses what would be cut off. */}}
+{{- define "healthkit-app.wholeName" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
-{{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name }}
 {{- end }}
 {{- end }}
+
+{{- define "healthkit-app.fullname" -}}
+{{- include "healthkit-app.wholeName" . | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "healthkit-app.chart" -}}
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* The version is the app's: its tag, if a label can say it. */}}
 {{- define "healthkit-app.labels" -}}
 helm.sh/chart: {{ include "healthkit-app.chart" . }}
 {{ include "healthkit-app.selectorLabels" . }}
@@ -45,8 +47,23 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 
-{{/* The image; a tag that is a digest is joined by "@". */}}
+{{/* A tag that is a digest is joined by "@". */}}
 {{- define "healthkit-app.image" -}}
 {{- $joint := hasPrefix "sha256:" .Values.image.tag | ternary "@" ":" -}}
 {{ .Values.image.repository }}{{ $joint }}{{ .Values.image.tag }}
+{{- end }}
+
+{{/* How many pods there are at least. */}}
+{{- define "healthkit-app.leastReplicas" -}}
+{{- $scaled := .Values.autoscaling.enabled -}}
+{{ $scaled | ternary (int .Values.autoscaling.minReplicas) (int .Values.replicaCount) }}
+{{- end }}
+
+{{/* What is not led to from outside: a list, as YAML. */}}
+{{- define "healthkit-app.closedPaths" -}}
+{{- $paths := list .Values.paths.startup .Values.paths.live .Values.paths.ready -}}
+{{- if .Values.metrics.enabled -}}
+{{- $paths = append $paths .Values.metrics.path -}}
+{{- end -}}
+{{- concat $paths .Values.closedPaths | uniq | toYaml -}}
 {{- end }}
