@@ -42,12 +42,14 @@ class Stretch:
     holds: int = 0
 
     def says(self, start: float, drained: int) -> Mapping[str, float]:
-        """Return the series of one scrape.
+        """Return the series of one scrape; none if nothing answers.
 
         Args:
             start: when the container was started.
             drained: seconds since the drain began.
         """
+        if self.phase is None:
+            return {}
         ready = self.phase is Phase.SERVING if self.ready is None else self.ready
         warming = self.phase is Phase.WARMING
         work = self.catalogue or (WorkState.PENDING if warming else WorkState.DONE)
@@ -115,8 +117,7 @@ class Life:
             if one.phase is not Phase.DRAINING:
                 drain = now + one.seconds
             for at in range(now, now + one.seconds, STEP):
-                said = {} if one.phase is None else one.says(start, at - drain)
-                yield {"up{}": one.phase is not None, **said}
+                yield {"up{}": one.phase is not None, **one.says(start, at - drain)}
             now += one.seconds
 
 

@@ -1,6 +1,6 @@
-"""Which metrics an expression of PromQL asks for, and by which labels: a reader of tokens, no parser.
+"""Which metrics an expression of PromQL asks for, and by which labels.
 
-That an expression is well-formed is for promtool to say.
+It reads tokens and is no parser. That an expression is well-formed is for promtool to say.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ import pytest
 from healthkit._model import CheckState, Phase
 from tests.chart.lives import STEP, Life, Restart, Stretch
 from tests.chart.rules import (
-    VALUES,
     alerts,
     groups,
     needs_promtool,

@@ -75,7 +75,7 @@ async def known(folder: Path) -> Labels:
     alone = await exposed(Health())
     pod = await exposed(Health(state_dir=str(folder), workers=1))
     assert alone.keys() < pod.keys()
-    return {"up": set()} | pod | alone
+    return {"up": set[str](), **pod, **alone}
 
 
 def strangers(expr: str, metrics: Labels) -> list[str]:

@@ -43,15 +43,15 @@ def test_a_monitor_scrapes_the_apps_own_port(kind: str, values: Fields, endpoint
     [
         (
             {"serviceMonitor": ON},
-            "found podMonitor.enabled and serviceMonitor.enabled: expected one of them, or each pod",
+            "found podMonitor.enabled and serviceMonitor.enabled: expected one of them, or each ",
         ),
         (
             {"metrics": OFF},
-            "found a monitor and metrics.enabled false: expected the app to serve metrics; set me",
+            "found a monitor and metrics.enabled false: expected the app to serve metrics; set ",
         ),
         (
             {"podMonitor": OFF},
-            "found prometheusRule.enabled without a monitor: expected one, whose job the alerts ask",
+            "found prometheusRule.enabled without a monitor: expected one, whose job the ",
         ),
         ({"prometheusRule": ON | {"selector": 'up"'}}, "selector"),
         ({"prometheusRule": ON | {"runbookUrl": "runbooks"}}, "runbookUrl"),
