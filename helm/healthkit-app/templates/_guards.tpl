@@ -160,9 +160,6 @@ or below it; what is above is closed by a longer rule. */}}
 {{- if not .Values.httpRoute.parentRefs -}}
 {{- fail "found httpRoute.enabled and no httpRoute.parentRefs: expected the Gateway that it is of; set httpRoute.parentRefs" -}}
 {{- end -}}
-{{- if not .Values.httpRoute.rules -}}
-{{- fail "found httpRoute.enabled and no httpRoute.rules: expected at least one; set httpRoute.rules" -}}
-{{- end -}}
 {{- range .Values.httpRoute.rules -}}
 {{- range .matches -}}
 {{- $path := .path | default dict -}}
