@@ -26,8 +26,8 @@ passes a chart that fails here; `helm template` doesn't.
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 {{- fail (printf "found the name %s: expected small letters, digits and '-', a letter first, as a Service's name has; set fullnameOverride" $name) -}}
 {{- end -}}
-{{- if gt (len .Values.nameOverride) 63 -}}
-{{- fail (printf "found nameOverride of %d characters: expected 63 at most, for it is a label's value; shorten it" (len .Values.nameOverride)) -}}
+{{- if gt (len .Values.nameOverride) 56 -}}
+{{- fail (printf "found nameOverride of %d characters: expected 56 at most, for it is part of a label; shorten it" (len .Values.nameOverride)) -}}
 {{- end -}}
 {{- end }}
 
@@ -159,9 +159,6 @@ or below it; what is above is closed by a longer rule. */}}
 {{- if .Values.httpRoute.enabled -}}
 {{- if not .Values.httpRoute.parentRefs -}}
 {{- fail "found httpRoute.enabled and no httpRoute.parentRefs: expected the Gateway that it is of; set httpRoute.parentRefs" -}}
-{{- end -}}
-{{- if not .Values.httpRoute.rules -}}
-{{- fail "found httpRoute.enabled and no httpRoute.rules: expected at least one; set httpRoute.rules" -}}
 {{- end -}}
 {{- range .Values.httpRoute.rules -}}
 {{- range .matches -}}
