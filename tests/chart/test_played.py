@@ -133,6 +133,24 @@ def test_a_start_that_takes_longer_than_its_value_is_killed() -> None:
     assert run(main) == 1
 
 
+def test_a_gate_keeps_a_pod_out_until_its_condition_is_true() -> None:
+    """Its probe passes long before."""
+    rendered = template(VALUES | {"readinessGate": {"enabled": True}})
+
+    async def main() -> tuple[bool, bool]:
+        kubelet = Kubelet()
+        pod = await kubelet.run(described(VALUES, rendered), workload(rendered))
+        await kubelet.advance(90)
+        before = pod.ready()
+        pod.set_condition("healthkit.dev/cache-warm", "True")
+        await kubelet.advance(1)
+        after = pod.ready()
+        await kubelet.close()
+        return before, after
+
+    assert run(main) == (False, True)
+
+
 # -- a real app, by the environment of its manifest ------------------------------------------------
 
 #: What the manifest says of a directory of the container's, which there is none of here.
