@@ -147,9 +147,20 @@ healthkit/ignore.HK211: "a start of {{ int $n.start }} s was asked for"
 healthkit/ignore.HK301: "a drain delay of 0 s was asked for"
 {{- end }}
 {{- if gt (int $n.grace) 300 }}
-healthkit/ignore.HK309: "a drain of {{ $delay }} s and requests of {{ int $n.inFlight }} s were asked for"
+healthkit/ignore.HK309: {{ include "healthkit-app.graceAsked" . | quote }}
 {{- end }}
 {{- if lt $delay 5 }}
 healthkit/ignore.HK310: "a drain delay of {{ $delay }} s was asked for"
 {{- end }}
+{{- if not (int $n.minReady) }}
+healthkit/ignore.HK407: "minReadySeconds 0 was asked for"
+{{- end }}
+{{- end }}
+
+{{- define "healthkit-app.graceAsked" -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds -}}
+a drain of {{ int .Values.drainDelaySeconds }} s and requests of {{ int .Values.longestRequestSeconds }} s were asked for
+{{- else -}}
+a grace period of {{ int .Values.terminationGracePeriodSeconds }} s was asked for
+{{- end -}}
 {{- end }}
