@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
+import shutil
+import subprocess
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from healthkit import _lint
+from tests.chart.render import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from tests.chart.render import Fields
 
@@ -32,10 +36,16 @@ rules:
   truthy: {check-keys: false}
 """
 
-#: What is rendered: helm indents no list, and a text is as long as it is.
-RENDERED_STYLE: Final = STYLE.replace(
-    "{max: 100, allow-non-breakable-words: true}", "disable"
-).replace("consistent", "whatever")
+#: What is rendered: helm indents no list and ends with a blank line; a text is as long as it is.
+RENDERED_STYLE: Final = """\
+extends: default
+rules:
+  document-start: disable
+  line-length: disable
+  empty-lines: disable
+  indentation: {spaces: 2, indent-sequences: whatever}
+  truthy: {check-keys: false}
+"""
 
 
 class _Schemas(Protocol):
@@ -101,3 +111,38 @@ def style(text: str, name: str, rules: str = STYLE) -> list[str]:
     """Run yamllint on a text."""
     found = _LINTER.run(text, _CONFIG.YamlLintConfig(rules))
     return [f"{name}:{one.line}:{one.column}: {one.desc} ({one.rule})" for one in found]
+
+
+# -- custom resources and the README, by Node ------------------------------------------------------
+
+NODE: Final = Path(__file__).with_name("node")
+
+
+def installed() -> bool:
+    """Whether ``make chart`` has installed what Node needs."""
+    return shutil.which("node") is not None and (NODE / "node_modules").is_dir()
+
+
+def custom(documents: Iterable[Fields]) -> list[str]:
+    """Hold custom resources against their operators' models: wrong types, unknown fields."""
+    theirs = [one for one in documents if one["kind"] in CUSTOM]
+    return cast("list[str]", json.loads(_node(NODE / "check.mjs", text=json.dumps(theirs))))
+
+
+def table(chart: Path, readme: Path) -> None:
+    """Write the table of a chart's values into a README, where the generator has its place."""
+    generator = NODE / "node_modules" / ".bin" / "readme-generator"
+    _node(generator, "--values", chart / "values.yaml", "--readme", readme)
+
+
+def _node(*words: str | Path, text: str = "") -> str:
+    done = subprocess.run(  # noqa: S603  # our own words
+        ["node", *map(str, words)],  # noqa: S607  # whichever there is
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
 import yaml
@@ -137,6 +138,7 @@ def _probe(times: Timing) -> Fields:
 # -- random values ---------------------------------------------------------------------------------
 
 
+@cache
 def defaults() -> Fields:
     """Return the chart's own values, and an image."""
     found = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
@@ -154,7 +156,7 @@ _TIMES: Final[Mapping[str, st.SearchStrategy[object]]] = {
     "warmUpSeconds": _seconds(0, 60),
     "drainDelaySeconds": _seconds(1, 30),
     "longestRequestSeconds": _seconds(0, 60),
-    "exitSeconds": st.integers(2, 60),
+    "exitSeconds": st.integers(5, 60),
     "pullSeconds": _seconds(0, 300),
     "minReadySeconds": _seconds(0, 60),
 }
