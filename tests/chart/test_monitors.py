@@ -41,28 +41,17 @@ def test_a_monitor_scrapes_the_apps_own_port(kind: str, values: Fields, endpoint
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (
-            {"serviceMonitor": ON},
-            "found podMonitor.enabled and serviceMonitor.enabled: expected one of them, or each ",
-        ),
-        (
-            {"metrics": OFF},
-            "found a monitor and metrics.enabled false: expected the app to serve metrics; set ",
-        ),
-        (
-            {"podMonitor": OFF},
-            "found prometheusRule.enabled without a monitor: expected one, whose job the ",
-        ),
         ({"prometheusRule": ON | {"selector": 'up"'}}, "selector"),
         ({"prometheusRule": ON | {"runbookUrl": "runbooks"}}, "runbookUrl"),
         ({"podMonitor": ON | {"intervalSeconds": "5s"}}, "intervalSeconds"),
+        ({"serviceMonitor": {"serviceDiscoveryRole": "Pod"}}, "serviceDiscoveryRole"),
         ({"prometheusRule": ON | {"notReady": {"forSecond": 5}}}, "forSecond"),
+        ({"dashboard": {"labels": {"grafana_dashboard": 1}}}, "grafana_dashboard"),
     ],
 )
-@pytest.mark.parametrize("name", [pytest.param("helm3", marks=needs("helm3")), "helm4"])
-def test_what_does_not_go_together_is_refused(name: str, values: Fields, said: str) -> None:
-    """In one sentence, or by the schema."""
-    made = template(VALUES | values, name=name)
+def test_what_is_no_value_is_refused(values: Fields, said: str) -> None:
+    """By the schema, with its name."""
+    made = template(VALUES | values)
     assert made.code != 0
     assert said in made.error
 

@@ -1,6 +1,7 @@
-"""A real Prometheus scrapes a real server, with the chart's alerts: every query of the dashboard
-and every rule is evaluated, and the queries have something to show.
-"""  # fmt: skip
+"""A real Prometheus scrapes a real server: each query of the dashboard has something to show.
+
+The chart's alerts are evaluated by it, too.
+"""
 
 from __future__ import annotations
 
