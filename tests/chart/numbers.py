@@ -1,4 +1,4 @@
-"""What the chart must compute: from its values, by `healthkit.render.plan` and `healthkit.timing`."""
+"""What the chart must compute from its values: by `healthkit.render` and `healthkit.timing`."""
 
 from __future__ import annotations
 
@@ -170,7 +170,12 @@ def cases(draw: st.DrawFn) -> Case:
     workers = draw(st.sampled_from([1, 1, 2, 8]))
     sleeps = version("kube_version", kube_version) >= _SLEEPS
     pre_stops = ["auto", "exec", "none", *(["sleep"] if sleeps else [])]
-    values = {**defaults(), **drawn, "workers": workers, "preStop": draw(st.sampled_from(pre_stops))}
+    values = {
+        **defaults(),
+        **drawn,
+        "workers": workers,
+        "preStop": draw(st.sampled_from(pre_stops)),
+    }
     return _with_given(draw, Case(values, kube_version))
 
 
