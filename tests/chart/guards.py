@@ -77,6 +77,7 @@ def _scale(**more: object) -> Fields:
     return {"autoscaling": {"enabled": True, **more}}
 
 
+_NO_CPU: Final[Fields] = {"resources": {"requests": {"cpu": None}}}
 _HYPERCORN: Final = {"command": ["hypercorn", "main:app", "--workers", "2"], "workers": 2}
 
 CASES: Final = (
@@ -110,7 +111,7 @@ CASES: Final = (
     Case("found progressDeadline", "progressDeadlineSeconds", {"progressDeadlineSeconds": 100}),
     Case("a maximum that is no less", "maxReplicas", _scale(minReplicas=5, maxReplicas=4)),
     Case("without a target", "targetCPU", _scale(targetCPUUtilizationPercentage=None)),
-    Case("what the percents are of", "resources.requests", {**_scale(), "resources": None}),
+    Case("what the percents are of", "resources.requests", {**_scale(), **_NO_CPU}),
     Case(
         "podDisruptionBudget.maxUnavailable 0",
         "podDisruptionBudget",

@@ -1,4 +1,4 @@
-"""What the chart must compute: from its values, by `healthkit.render.plan` and `healthkit.timing`."""
+"""What the chart must compute from its values: by `healthkit.render` and `healthkit.timing`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -18,6 +17,7 @@ from tests.chart.tools import ROOT, tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 #: One document, or a part of one, as it was parsed.
 Fields = dict[str, Any]
@@ -65,7 +65,7 @@ class Rendered:
 
 def is_test(document: Fields) -> bool:
     """Whether a document is a hook for ``helm test``."""
-    annotations = document["metadata"].get("annotations") or {}
+    annotations: Fields = document["metadata"].get("annotations", {})
     return "helm.sh/hook" in annotations
 
 

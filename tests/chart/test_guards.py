@@ -20,6 +20,9 @@ from tests.chart.tools import needs
 _BEFORE: Final = re.compile(r"Error: execution error at \(healthkit-app/templates/[^)]*\): ")
 _BELOW: Final = "\n\nUse --debug flag to render out invalid YAML"
 
+#: What both helms say where values.schema.json refuses.
+_SCHEMA: Final = "values don't meet the specifications of the schema"
+
 helm4 = needs("helm4")
 helm3 = pytest.mark.chart(needs("helm3"))
 both = pytest.mark.parametrize(
@@ -115,6 +118,30 @@ def test_a_wrong_type_is_refused_by_its_key(name: str) -> None:
     assert not missing, refused.error
 
 
+def nothing(key: str) -> Fields:
+    """Return values in which one is null, which takes the chart's own away."""
+    *above, last = key.strip("/").split("/")
+    values: Fields = {last: None}
+    for name in reversed(above):
+        values = {name: values}
+    return values
+
+
+@pytest.mark.chart
+@helm4
+def test_a_value_that_is_null_is_refused_or_harmless() -> None:
+    """A template never breaks on one: its trace would tell nobody what to do."""
+    blocks = {key.rpartition("/")[0] for key in keys(schema())} - {""}
+    broken: list[str] = []
+    for key in sorted({*keys(schema()), *blocks} - {"/image", "/image/repository", "/image/tag"}):
+        null = nothing(key)
+        values = {**IMAGE, **null, "image": IMAGE["image"] | null.get("image", {})}
+        error = template(values).error
+        if error and _BEFORE.match(error) is None and _SCHEMA not in error:
+            broken.append(f"{key}: {error.splitlines()[0]}")
+    assert not broken, "\n".join(broken)
+
+
 @both
 @pytest.mark.parametrize(
     ("values", "key"),
@@ -138,4 +165,4 @@ def test_a_value_out_of_its_range_is_refused(values: Fields, key: str, name: str
     refused = template(IMAGE | values, name=name)
     assert refused.code == 1
     assert key in refused.error
-    assert "values don't meet the specifications of the schema" in refused.error
+    assert _SCHEMA in refused.error

@@ -7,7 +7,7 @@ whose only template says the real ones' numbers of each set.
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 import yaml
@@ -45,11 +45,15 @@ LONG: Final = 100
 @pytest.fixture(scope="module")
 def only_numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the chart that says numbers only."""
-    made = tmp_path_factory.mktemp("numbers")
-    (made / "templates").mkdir()
+    return made_of(CHART, tmp_path_factory.mktemp("numbers"))
+
+
+def made_of(chart: Path, made: Path) -> Path:
+    """Make a chart of another one's helpers."""
+    (made / "templates").mkdir(parents=True)
     (made / "Chart.yaml").write_text(_CHART)
     (made / "templates" / "numbers.yaml").write_text(_NUMBERS)
-    for helpers in CHART.glob("templates/_*.tpl"):
+    for helpers in chart.glob("templates/_*.tpl"):
         shutil.copy(helpers, made / "templates")
     return made
 
@@ -113,9 +117,7 @@ LIFE: Final = ("ports", "startupProbe", "livenessProbe", "readinessProbe", "life
 
 def written(case: Case) -> Fields:
     """Return the Deployment that ``healthkit render`` writes."""
-    first = yaml.safe_load(render.manifest(case.wanted, "deployment"))
-    assert isinstance(first, dict)
-    return first
+    return cast("Fields", yaml.safe_load(render.manifest(case.wanted, "deployment")))
 
 
 def life(deployment: Fields) -> Fields:
@@ -148,14 +150,14 @@ def life(deployment: Fields) -> Fields:
 def plain_cases(draw: st.DrawFn) -> Case:
     """Draw values of which the renderer knows all."""
     case = draw(cases())
-    theirs = {"exitSeconds": 5, "minReadySeconds": 10, "pullSeconds": 120}
+    theirs: Fields = {"exitSeconds": 5, "minReadySeconds": 10, "pullSeconds": 120}
     theirs |= {"terminationGracePeriodSeconds": None, "progressDeadlineSeconds": None}
     return Case(case.values | theirs, case.kube_version)
 
 
-def check_whole(case: Case) -> None:
+def check_whole(case: Case, chart: Path = CHART) -> None:
     """Hold the chart's Deployment against the renderer's."""
-    rendered = template(case.values, kube_version=case.kube_version)
+    rendered = template(case.values, kube_version=case.kube_version, chart=chart)
     assert life(rendered.find("Deployment")) == life(written(case)), case
 
 
