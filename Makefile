@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
+NODE := tests/chart/node
 
-.PHONY: demo test test-quick test-servers coverage hooks matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
+.PHONY: demo test test-quick test-servers coverage hooks chart matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -17,11 +18,11 @@ demo: $(VENV)/.demo  ## play the life of a pod: warm-up, load, SIGTERM, drain
 
 test: test-quick test-servers  ## all tests: the quick ones first, then those on real servers
 
-test-quick: $(VENV)/.dev  ## everything in virtual time
+test-quick: $(VENV)/.dev .tools  ## everything in virtual time
 	@sh tests/quick.sh $(BIN)/python
 
 coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all lines and branches
-	$(BIN)/coverage run -m pytest --ignore=tests/integration
+	$(BIN)/coverage run -m pytest --ignore=tests/integration --ignore=tests/chart
 	$(BIN)/coverage report
 
 test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
@@ -29,6 +30,10 @@ test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
 
 hooks: $(VENV)/.dev  ## pre-commit's hooks, run by pre-commit; fetches it
 	$(BIN)/python -m pytest tests/integration/test_pre_commit.py -m hooks
+
+chart: $(VENV)/.dev $(NODE)/node_modules  ## the Helm chart, all of it: real helm 4 and 3, schemas; fetches them; a minute
+	@PYTHON=$(BIN)/python sh tests/chart/fetch.sh .tools
+	$(BIN)/python -m pytest tests/chart -n 2
 
 matrix:  ## all tests, zero-loss among them, on each Python that is installed; an hour
 	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done
@@ -69,11 +74,20 @@ wheel: $(VENV)/.dev  ## build the wheel, install it elsewhere, and run the quick
 	sh tests/integration/on_wheel.sh $(BIN)/python
 
 clean:  ## remove what the other targets have made
-	rm -rf .venv .venv-* build dist .coverage .zero-loss.jsonl .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .tools $(NODE)/node_modules build dist .coverage .zero-loss.jsonl .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "found Python %d.%d, expected 3.11 or later: name one, as in make PYTHON=python3.12" % v[:2])'
 	@$(PYTHON) -m venv $(VENV)
+
+# Without them tests of the chart are skipped, so a registry out of reach is no failure here.
+.tools: tests/chart/fetch.sh $(BIN)/python
+	@PYTHON=$(BIN)/python sh tests/chart/fetch.sh $@ && touch $@ || true
+
+$(NODE)/node_modules: $(NODE)/package-lock.json
+	@command -v npm >/dev/null || { echo "found no npm, expected Node 20 or later: it checks custom resources" >&2; exit 1; }
+	@npm ci --prefix $(NODE) --silent --no-audit --no-fund
+	@touch $@
 
 .venv-bench/.bench: pyproject.toml tests/benchmarks/requirements.txt
 	@sh tests/benchmarks/install.sh $(PYTHON) .venv-bench

@@ -1,0 +1,168 @@
+"""Each guard of the chart refuses what it is there for, in one sentence; the schema, the rest.
+
+What is run is ``helm template``: ``helm lint`` passes a chart whose template calls ``fail``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final, cast
+
+import pytest
+
+from tests.chart.guards import CASES, Case, as_pattern, calls, sentences
+from tests.chart.numbers import IMAGE
+from tests.chart.render import CHART, Fields, Rendered, template
+from tests.chart.tools import needs
+
+#: What helm puts before the sentence of a ``fail``, and below it.
+_BEFORE: Final = re.compile(r"Error: execution error at \(healthkit-app/templates/[^)]*\): ")
+_BELOW: Final = "\n\nUse --debug flag to render out invalid YAML"
+
+#: What both helms say where values.schema.json refuses.
+_SCHEMA: Final = "values don't meet the specifications of the schema"
+
+helm4 = needs("helm4")
+helm3 = pytest.mark.chart(needs("helm3"))
+both = pytest.mark.parametrize(
+    "name", [pytest.param("helm4", marks=helm4), pytest.param("helm3", marks=[helm3])]
+)
+
+
+def said(rendered: Rendered) -> str:
+    """Return the sentence of the guard that has refused."""
+    assert rendered.code == 1, "nothing was refused"
+    before = _BEFORE.match(rendered.error)
+    assert before is not None, rendered.error
+    return rendered.error[before.end() :].removesuffix(_BELOW)
+
+
+@both
+@pytest.mark.parametrize("case", CASES, ids=lambda case: cast("Case", case).guard.replace(" ", "-"))
+def test_a_guard_says_one_clear_sentence(case: Case, name: str) -> None:
+    """What was found, what was expected, and what to do; no line more, and no other guard's."""
+    values = IMAGE | case.values
+    sentence = said(template(values, name=name, kube_version=case.kube_version))
+    assert [one for one in sentences() if as_pattern(one).fullmatch(sentence)] == [guard(case)]
+    assert re.fullmatch(r"found [^:]+: expected [^;]+; [^;]+[^;.]", sentence), sentence
+    assert case.name in sentence
+
+
+def guard(case: Case) -> str:
+    """Return the sentence of the guard that a case is for."""
+    (found,) = [one for one in sentences() if case.guard in one]
+    return found
+
+
+def test_no_guard_is_untested() -> None:
+    """Each ``fail`` of a template is one that a case makes speak."""
+    assert len(sentences()) == calls()
+    assert set(sentences()) == {guard(case) for case in CASES}
+
+
+@helm4
+def test_what_is_not_refused_is_rendered() -> None:
+    """So that it is the values of a case that are refused."""
+    assert template(IMAGE).code == 0
+    assert template(IMAGE, kube_version="1.29").code == 0
+
+
+@both
+def test_an_older_kubernetes_is_refused(name: str) -> None:
+    """By Chart.yaml."""
+    refused = template(IMAGE, name=name, kube_version="1.28")
+    assert refused.code == 1
+    assert "chart requires kubeVersion: >=1.29.0" in refused.error
+
+
+# -- the schema ------------------------------------------------------------------------------------
+
+
+def schema() -> Fields:
+    """Return the chart's schema."""
+    return cast("Fields", json.loads((CHART / "values.schema.json").read_text(encoding="utf-8")))
+
+
+def resolved(node: Fields) -> Fields:
+    """Return a part of the schema, or the definition that it names."""
+    name = node.get("$ref")
+    return node if name is None else schema()["definitions"][name.rpartition("/")[2]]
+
+
+def wrong(part: Fields) -> object:
+    """Return a value that has the wrong type everywhere: a number for words, words for the rest."""
+    node = resolved(part)
+    if "properties" in node:
+        return {name: wrong(below) for name, below in node["properties"].items()}
+    if "oneOf" in node:
+        return []
+    return 5 if node.get("type") == "string" else "no such thing"
+
+
+def keys(part: Fields, above: str = "") -> list[str]:
+    """Return the key of each value, with slashes."""
+    node = resolved(part)
+    if "properties" not in node:
+        return [above]
+    return [key for name, one in node["properties"].items() for key in keys(one, f"{above}/{name}")]
+
+
+@both
+def test_a_wrong_type_is_refused_by_its_key(name: str) -> None:
+    """Each of them, in one run."""
+    refused = template(cast("Fields", wrong(schema())), name=name)
+    assert refused.code == 1
+    lines = refused.error.replace(".", "/").splitlines()
+    missing = [key for key in keys(schema()) if not any(key[1:] in line for line in lines)]
+    assert not missing, refused.error
+
+
+def nothing(key: str) -> Fields:
+    """Return values in which one is null, which takes the chart's own away."""
+    *above, last = key.strip("/").split("/")
+    values: Fields = {last: None}
+    for name in reversed(above):
+        values = {name: values}
+    return values
+
+
+@pytest.mark.chart
+@helm4
+def test_a_value_that_is_null_is_refused_or_harmless() -> None:
+    """A template never breaks on one: its trace would tell nobody what to do."""
+    blocks = {key.rpartition("/")[0] for key in keys(schema())} - {""}
+    broken: list[str] = []
+    for key in sorted({*keys(schema()), *blocks} - {"/image", "/image/repository", "/image/tag"}):
+        null = nothing(key)
+        values = {**IMAGE, **null, "image": IMAGE["image"] | null.get("image", {})}
+        error = template(values).error
+        if error and _BEFORE.match(error) is None and _SCHEMA not in error:
+            broken.append(f"{key}: {error.splitlines()[0]}")
+    assert not broken, "\n".join(broken)
+
+
+@both
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"bootSecond": 3}, "bootSecond"),
+        ({"bootSeconds": 0}, "bootSeconds"),
+        ({"bootSeconds": 3601}, "bootSeconds"),
+        ({"bootSeconds": 2.5}, "bootSeconds"),
+        ({"bootSeconds": "30s"}, "bootSeconds"),
+        ({"drainDelaySeconds": -1}, "drainDelaySeconds"),
+        ({"workers": 0}, "workers"),
+        ({"containerPort": 70000}, "containerPort"),
+        ({"preStop": "httpGet"}, "preStop"),
+        ({"paths": {"ready": "readyz"}}, "ready"),
+        ({"paths": {"redy": "/readyz"}}, "redy"),
+        ({"readinessGate": {"enable": True}}, "enable"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused(values: Fields, key: str, name: str) -> None:
+    """So is one that is none: a slip of the keyboard would else change nothing, unseen."""
+    refused = template(IMAGE | values, name=name)
+    assert refused.code == 1
+    assert key in refused.error
+    assert _SCHEMA in refused.error
