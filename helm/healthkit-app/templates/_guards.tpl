@@ -111,7 +111,7 @@ passes a chart that fails here; `helm template` doesn't.
 {{- fail "found autoscaling without a target: expected percents of CPU or of memory; set autoscaling.targetCPUUtilizationPercentage" -}}
 {{- end -}}
 {{- range $what, $percent := $targets -}}
-{{- if and $percent (not (dig "requests" $what "" $.Values.resources)) -}}
+{{- if and $percent (not (dig "requests" $what "" ($.Values.resources | default dict))) -}}
 {{- fail (printf "found autoscaling by %s and no resources.requests.%s: expected what the percents are of; set resources.requests.%s" $what $what $what) -}}
 {{- end -}}
 {{- end -}}
