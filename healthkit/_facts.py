@@ -64,6 +64,9 @@ class Facts:
     #: Whether the pod has been started, and ready, as far as this worker knows.
     pod_started: bool = False
     pod_ready: bool = False
+    #: When the first of the pod's workers began, in Unix time, as far as this worker knows: those
+    #: that live hand it on, so that it ends with the last of them, and so with the container.
+    pod_start_time: float | None = None
     #: Requests and streams in the app, and other work that a drain waits for. They change all the
     #: time: whoever asks looks, and it is no news.
     requests: int = field(default=0, compare=False)
@@ -299,6 +302,7 @@ _FACTS: Final[Mapping[str, Callable[[Any], object]]] = {
     "told": _maybe(_number),
     "pod_started": _flag,
     "pod_ready": _flag,
+    "pod_start_time": _maybe(_number),
     "requests": _whole,
     "streams": _whole,
     "holds": _each(_text),

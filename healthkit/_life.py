@@ -82,6 +82,8 @@ class Life:
         self.draining = anyio.Event()
         #: When it began, in Unix time; None before.
         self.drain_time: float | None = None
+        #: When this life began, in Unix time; None before.
+        self.start_time: float | None = None
         #: When the whole pod was told to drain, on the clock of `now`; None if it was not.
         self.told: float | None = None
         self._registry = Registry()
@@ -211,6 +213,11 @@ class Life:
             return None
         return entered.get(Phase.STOPPED, self.now()) - entered[Phase.DRAINING]
 
+    @property
+    def drain_limits(self) -> tuple[float, float]:
+        """What a drain has, in seconds: the delay, and the time for what is in flight then."""
+        return self._settings.drain_delay, self._settings.drain_timeout
+
     # -- start ------------------------------------------------------------------------------------
 
     def begin(
@@ -233,6 +240,7 @@ class Life:
         self._watches = watches
         self._loop = Loop(inherit=by_lifespan)
         self.by_lifespan = by_lifespan
+        self.start_time = time.time()
         self._registry = registry
         self.duties = Duties(registry, self._changed, self._proceed)
         if self._workers is not None:

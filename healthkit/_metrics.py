@@ -74,6 +74,7 @@ class Metrics:
             yield from _counts([own])
             yield from _in_flight(life.in_flight, life.streams, life.holds)
             yield from _drain(life.drain_time, life.drain_duration)
+            yield from _limits(life.start_time, *life.drain_limits)
         else:
             yield from _of_pod(pod, own, life)
 
@@ -112,6 +113,8 @@ def _of_pod(pod: Pod, own: _Share, life: Life) -> Iterator[Metric]:
     ]
     ending = pod.report.phase in {Phase.DRAINING, Phase.STOPPED}
     yield from _drain(*min(begun, default=(None, None)) if ending else (None, None))
+    limits = [(one.facts.drain_delay, one.facts.drain_timeout) for one in pod.members]
+    yield from _limits(pod.start_time, *(max(column) for column in zip(*limits, strict=True)))
     yield _gauge("workers", "Workers of the pod that are there.", len(pod.members))
     yield _gauge("workers_ready", "Workers that could serve.", pod.ready)
     yield _gauge("workers_needed", "How many it takes for the pod to be ready.", pod.needed)
@@ -202,6 +205,17 @@ def _drain(time: float | None, took: float | None) -> Iterator[Metric]:
         start.add_metric([], time)
         duration.add_metric([], took)
     return iter((start, duration))
+
+
+def _limits(start: float | None, delay: float, timeout: float) -> Iterator[Metric]:
+    """Make what an alert holds the rest against: nobody has to write the settings down twice."""
+    began = _family("start_time_seconds", "When the server began, in Unix time.")
+    if start is not None:
+        began.add_metric([], start)
+    yield began
+    yield _gauge("drain_delay_seconds", "How long a drain serves on.", delay)
+    text = "How long a drain then waits for what is in flight."
+    yield _gauge("drain_timeout_seconds", text, timeout)
 
 
 class _Joined:

@@ -83,6 +83,8 @@ class Pod:
     #: Whether it has been started, and ready: from then on one worker is enough.
     started_once: bool
     ready_once: bool
+    #: When the first of its workers began, in Unix time; None if none says so.
+    start_time: float | None
     members: tuple[Member, ...]
     #: How many workers could serve, and how many it takes.
     ready: int
@@ -130,6 +132,7 @@ def judge(own: Facts, report: Report, view: View) -> Pod:
         pause=pause,
         started_once=started_once or started,
         ready_once=ready_once or (can_serve >= to_serve and told is None),
+        start_time=_earliest(*(facts.pod_start_time for facts in everybody)),
         members=members,
         ready=can_serve,
         needed=to_serve,

@@ -78,6 +78,11 @@ class Worker(Protocol):
         ...
 
     @property
+    def start_time(self) -> float | None:
+        """When this life began, in Unix time."""
+        ...
+
+    @property
     def told(self) -> float | None:
         """When the whole pod was told to drain, on the clock that all processes share."""
         ...
@@ -140,6 +145,8 @@ class Workers:
         self._version = 0
         self._shown: tuple[object, ...] = ()
         self._started_once = self._ready_once = False
+        #: When the first of the pod's workers began, as far as this one knows.
+        self._start_time: float | None = None
         #: Set when there is something to write down.
         self._wake = anyio.Event()
         self._awake = False
@@ -161,6 +168,7 @@ class Workers:
         self._joined = time.monotonic_ns()
         self._slot = self._version = 0
         self._started_once = self._ready_once = False
+        self._start_time = worker.start_time
         left = self._left = anyio.Event()
         self._seen = anyio.Event()
 
@@ -277,6 +285,7 @@ class Workers:
         if pod.pause.said > worker.pause_said.said:
             worker.adopt(pod.pause)
         self._started_once, self._ready_once = pod.started_once, pod.ready_once
+        self._start_time = pod.start_time
         self._slot = _free_slot(pod, self._slot)
         return self._judge(worker)
 
@@ -304,6 +313,7 @@ class Workers:
             told=worker.told,
             pod_started=self._started_once,
             pod_ready=self._ready_once,
+            pod_start_time=self._start_time,
             requests=worker.in_flight,
             streams=worker.streams,
             holds=(*labels[:HOLDS_NAMED], *more),

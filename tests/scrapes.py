@@ -39,6 +39,9 @@ FAMILIES: Final = {
     "healthkit_holds_in_flight": "gauge",
     "healthkit_drain_start_time_seconds": "gauge",
     "healthkit_drain_duration_seconds": "gauge",
+    "healthkit_start_time_seconds": "gauge",
+    "healthkit_drain_delay_seconds": "gauge",
+    "healthkit_drain_timeout_seconds": "gauge",
 }
 
 #: Those that there are with a state directory only.

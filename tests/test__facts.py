@@ -61,6 +61,7 @@ some_facts = st.builds(
     told=st.none() | numbers,
     pod_started=st.booleans(),
     pod_ready=st.booleans(),
+    pod_start_time=st.none() | numbers,
     requests=counts,
     holds=st.lists(words, max_size=21).map(tuple),
     drain_delay=numbers,

@@ -58,6 +58,8 @@ UNBEGUN: Final = {
     "healthkit_requests_in_flight": 0,
     "healthkit_streams_in_flight": 0,
     "healthkit_holds_in_flight": 0,
+    "healthkit_drain_delay_seconds": 0,
+    "healthkit_drain_timeout_seconds": 15,
 }
 
 #: What it says of one check more.
@@ -82,6 +84,9 @@ PATHS: Final = {
 
 #: The kubelet's: with it, what a probe is told stays in place to be told at once.
 ANYTHING: Final = [(b"accept", b"*/*")]
+
+#: What there is from a drain's beginning on.
+OF_A_DRAIN: Final = {"healthkit_drain_start_time_seconds", "healthkit_drain_duration_seconds"}
 
 #: A check's runs, by outcome.
 RUNS: Final = 'healthkit_check_runs_total{{check="db",outcome="{}"}}'
@@ -142,7 +147,8 @@ async def test_a_check_that_has_not_run_yet() -> None:
     async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         del scope
         await receive()
-        assert scraped(health) == UNBEGUN | OF_A_CHECK
+        begun = {"healthkit_start_time_seconds": health.life.start_time}
+        assert scraped(health) == UNBEGUN | OF_A_CHECK | begun
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
@@ -319,7 +325,7 @@ async def test_age_and_duration() -> None:
     health.check(steps(None, slow=0.25), name="db")
     async with lifespan_of(HealthMiddleware(plain_app, health=health)):
         await anyio.sleep(0.2)
-        assert not [series for series in scraped(health) if "_seconds" in series]
+        assert not [series for series in scraped(health) if "check" in series and "_sec" in series]
         await anyio.sleep(3.05)
         found = scraped(health)
         assert found['healthkit_check_age_seconds{check="db"}'] == pytest.approx(3.0, abs=1e-6)
@@ -500,7 +506,7 @@ async def test_the_drain() -> None:
     health = Health()
     async with lifespan_of(HealthMiddleware(plain_app, health=health)):
         await anyio.sleep(100)
-        assert not [series for series in scraped(health) if "_drain_" in series]
+        assert not [series for series in scraped(health) if series in OF_A_DRAIN]
         before = time.time()
         health.drain()
         after = time.time()
@@ -529,7 +535,32 @@ async def test_a_life_that_ends_without_a_drain_has_none() -> None:
         health.life.abandon()
         found = scraped(health)
         assert present(found, "phase") == "stopped"
-        assert not [series for series in found if "_drain_" in series]
+        assert not [series for series in found if series in OF_A_DRAIN]
+
+
+async def test_what_a_drain_has_is_known_before_it() -> None:
+    """Nobody has to write the settings down a second time to tell how near a drain is."""
+    health = Health(drain_delay=7, drain_timeout=40)
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        found = scraped(health)
+    assert found["healthkit_drain_delay_seconds"] == 7
+    assert found["healthkit_drain_timeout_seconds"] == 40
+
+
+async def test_the_start_stays_and_the_next_life_has_its_own() -> None:
+    """In Unix time: a restart is a change of it, and nothing else is."""
+    health = Health()
+    assert "healthkit_start_time_seconds" not in scraped(health)
+    seen: list[float] = []
+    for _ in range(2):
+        before = time.time()
+        async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+            seen.append(scraped(health)["healthkit_start_time_seconds"])
+            await anyio.sleep(100)
+            health.drain()
+            assert before <= seen[-1] <= time.time()
+            assert scraped(health)["healthkit_start_time_seconds"] == seen[-1]
+    assert seen[0] < seen[1]
 
 
 # -- answers --------------------------------------------------------------------------------------

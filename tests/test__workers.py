@@ -578,6 +578,47 @@ async def test_the_metrics_of_a_drain_are_the_pods(board: Board) -> None:
             assert 1 < found["healthkit_drain_duration_seconds"] < 4
 
 
+async def test_the_start_is_that_of_the_pods_first_worker(board: Board) -> None:
+    """A worker that is replaced is no restart: those that live hand the time on."""
+    first, second, third = (a_worker(board) for _ in range(3))
+    start = "healthkit_start_time_seconds"
+    async with running(second), running(first):
+        await asyncio.sleep(2 * CALM)
+        began = second.health.life.start_time
+        assert began is not None
+        assert scraped(first.health)[start] == scraped(second.health)[start] == began
+    async with running(first):
+        async with running(second):
+            await asyncio.sleep(2 * CALM)
+            old = first.health.life.start_time
+        async with running(third):
+            await asyncio.sleep(2 * CALM)
+            assert scraped(third.health)[start] == old
+
+
+async def test_all_workers_new_is_a_new_start(board: Board) -> None:
+    """The directory outlives the container; what stood in it ends with the last worker."""
+    first, second = a_worker(board), a_worker(board)
+    async with running(first):
+        await asyncio.sleep(2 * CALM)
+    async with running(second):
+        await asyncio.sleep(2 * CALM)
+        found = scraped(second.health)["healthkit_start_time_seconds"]
+        assert found == second.health.life.start_time
+        assert found != first.health.life.start_time
+
+
+async def test_what_a_drain_has_is_the_most_that_any_worker_has(board: Board) -> None:
+    """Whoever waits for the pod waits for that."""
+    first, second = a_worker(board, drain_delay=2), a_worker(board, drain_timeout=40)
+    async with running(first, second):
+        await asyncio.sleep(2 * CALM)
+        for worker in (first, second):
+            found = scraped(worker.health)
+            assert found["healthkit_drain_delay_seconds"] == 2
+            assert found["healthkit_drain_timeout_seconds"] == 40
+
+
 # -- its own repr and end -------------------------------------------------------------------------
 
 

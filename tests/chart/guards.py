@@ -137,4 +137,16 @@ CASES: Final = (
     Case("no ingress.hosts", "ingress.hosts", {"ingress": {"enabled": True}}),
     Case("no httpRoute.parentRefs", "httpRoute.parentRefs", _route(parentRefs=[])),
     Case("found the expression", "httpRoute.rules", _matches("RegularExpression", "/.*")),
+    Case("found a monitor", "metrics.enabled", {"podMonitor": {"enabled": True}}),
+    Case("found a monitor", "metrics.enabled", {"serviceMonitor": {"enabled": True}}),
+    Case(
+        "is scraped twice",
+        "serviceMonitor.enabled",
+        {
+            "metrics": {"enabled": True},
+            "podMonitor": {"enabled": True},
+            "serviceMonitor": {"enabled": True},
+        },
+    ),
+    Case("without a monitor", "podMonitor.enabled", {"prometheusRule": {"enabled": True}}),
 )
