@@ -80,6 +80,7 @@ def test_without_a_registry_one_line_says_so(tmp_path: Path) -> None:
     assert list((tmp_path / "tools").iterdir()) == []
 
 
+@pytest.mark.chart
 @on_linux
 def test_another_binary_than_the_known_one_is_refused(tmp_path: Path) -> None:
     """Nothing is moved to its place before it is known to be whole."""
@@ -93,6 +94,7 @@ def test_another_binary_than_the_known_one_is_refused(tmp_path: Path) -> None:
     assert list((tmp_path / "tools").iterdir()) == []
 
 
+@pytest.mark.chart
 @on_linux
 @pytest.mark.skipif(
     not all((DIRECTORY / name).is_file() for name in TOOLS), reason="they are not all in .tools"
