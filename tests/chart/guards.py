@@ -78,6 +78,9 @@ def _scale(**more: object) -> Fields:
 
 
 _NO_CPU: Final[Fields] = {"resources": {"requests": {"cpu": None}}}
+_METRICS: Final[Fields] = {"metrics": {"enabled": True}}
+_POD_MONITOR: Final[Fields] = {"podMonitor": {"enabled": True}}
+_SERVICE_MONITOR: Final[Fields] = {"serviceMonitor": {"enabled": True}}
 _HYPERCORN: Final = {"command": ["hypercorn", "main:app", "--workers", "2"], "workers": 2}
 
 CASES: Final = (
@@ -87,6 +90,11 @@ CASES: Final = (
     Case("found nameOverride", "nameOverride", {"nameOverride": "a" * 57, "fullnameOverride": "a"}),
     Case("found image.repository empty", "image.repository", {"image": {"repository": ""}}),
     Case("found image.tag empty", "image.tag", {"image": {"repository": "shop", "tag": ""}}),
+    Case(
+        "other labels, for the Service",
+        "podLabels",
+        {"podLabels": {"app.kubernetes.io/name": "another"}},
+    ),
     Case("found stateDir", "stateDir", {"stateDir": "/tmp"}),  # noqa: S108  # what is refused
     Case("found stateDir", "stateDir", {"stateDir": "/"}),
     Case("that the other numbers are computed", "workers", _env("WEB_CONCURRENCY")),
@@ -130,6 +138,10 @@ CASES: Final = (
     Case(
         "which sets it", "readinessGate", {"readinessGate": {"enabled": True}, **_env("POD_NAME")}
     ),
+    Case("found a monitor and", "metrics.enabled", {"podMonitor": {"enabled": True}}),
+    Case("found a monitor and", "metrics.enabled", {"serviceMonitor": {"enabled": True}}),
+    Case("is scraped twice", "serviceMonitor.enabled", _METRICS | _POD_MONITOR | _SERVICE_MONITOR),
+    Case("without a monitor", "podMonitor.enabled", {"prometheusRule": {"enabled": True}}),
     Case("tells the world", "ingress.hosts", _ingress("/", "/readyz")),
     Case("tells the world", "ingress.hosts", _ingress("/livez/")),
     Case("tells the world", "ingress.hosts", _ingress("/readyz/database")),

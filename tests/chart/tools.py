@@ -29,7 +29,8 @@ def find(name: str) -> Path | None:
 
 def needs(name: str) -> pytest.MarkDecorator:
     """Return the mark of a test that needs a tool."""
-    reason = f"no {name} in .tools, and {name.upper()} names none: `make .tools` gets it"
+    fetch = "`sh tests/chart/fetch.sh .tools` gets it"
+    reason = f"no {name} in .tools, and {name.upper()} names none: {fetch}"
     return pytest.mark.skipif(find(name) is None, reason=reason)
 
 
