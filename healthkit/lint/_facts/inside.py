@@ -32,7 +32,7 @@ STATE_DIR: Final = f"{_PREFIX}STATE_DIR"
 SETTINGS: Final = frozenset(
     {"drain_delay", "drain_timeout", "grace_period", "readyz_while_draining", "paths"}
     | {"reject_while_starting", "retry_after", "metrics_path", "state_dir", "workers"}
-    | {"websocket_close_code", "stream_jitter", "prestop_path", "prestop_token"}
+    | {"websocket_close_code", "stream_jitter", "prestop_path", "prestop_token", "readiness_gate"}
 )
 
 #: What `healthkit.Health` takes in Kubernetes if nobody says it.
