@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 
-.PHONY: demo test test-quick test-servers coverage hooks matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
+.PHONY: demo test test-quick test-servers coverage hooks e2e matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -29,6 +29,10 @@ test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
 
 hooks: $(VENV)/.dev  ## pre-commit's hooks, run by pre-commit; fetches it
 	$(BIN)/python -m pytest tests/integration/test_pre_commit.py -m hooks
+
+e2e: $(VENV)/.dev  ## the chart on the cluster of KUBECONFIG, with HEALTHKIT_E2E_IMAGE; some 15 minutes
+	@$(BIN)/python -m tests.cluster.settings
+	@$(BIN)/python -m pytest tests/cluster -m cluster -v -o faulthandler_timeout=900
 
 matrix:  ## all tests, zero-loss among them, on each Python that is installed; an hour
 	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done
