@@ -1,7 +1,8 @@
 """What Ingresses and HTTPRoutes lead where: host and path to a port of a Service.
 
 What is not known for certain is left out: rules that rewrite the path, or that ask for more than
-host and path.
+host and path. A rule of an HTTPRoute without backendRefs leads nowhere, and still takes its requests:
+the Gateway answers them itself (HTTPRouteRule, backendRefs; with 500 by the conformance tests).
 """
 
 from __future__ import annotations
@@ -94,12 +95,13 @@ def _ingress(thing: Thing) -> Iterator[Route]:
 def _http(thing: Thing) -> Iterator[Route]:
     hosts = (thing.root / "spec" / "hostnames").texts or ("",)
     for rule in (thing.root / "spec" / "rules").items:
-        if (rule / "filters").items:
+        backends = (rule / "backendRefs").items
+        if (rule / "filters").items and backends:
             continue
         matches = (rule / "matches").items or [rule / "matches"]
         plain = [one for one in matches if not any(one / name for name in _CONDITIONS)]
         for match in plain:
-            for backend in (rule / "backendRefs").items:
+            for backend in backends or [rule / "backendRefs"]:
                 for host in hosts:
                     yield from _to(thing, match, backend, host)
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from healthkit.manifests._loose import Loose
 
 #: How the condition types of healthkit's own readiness gates begin.
-OUR_GATES: Final = "healthkit.dev/"
+_OUR_GATES: Final = "healthkit.dev/"
+
+#: The variable that names another one to the app (healthkit.kubernetes).
+_GATE: Final = "HEALTHKIT_READINESS_GATE"
 
 #: Below that many thousandths of a processor, an interpreter is throttled for seconds at a time.
 _LITTLE: Final = 200
@@ -151,7 +154,7 @@ def not_admitted(container: Container) -> Iterator[Found]:
 def powerless_gate(workload: Workload) -> Iterator[Found]:
     """Yield pods that have a gate of healthkit's, and no token or no right to set it."""
     gates = [one / "conditionType" for one in (workload.pod / "readinessGates").items]
-    ours = [one for one in gates if one.text.startswith(OUR_GATES)]
+    ours = [one for one in gates if is_our_gate(workload, one.text)]
     if not ours or workload.ends:
         return
     if (workload.pod / "automountServiceAccountToken").flag is False and not _has_token(workload):
@@ -161,6 +164,12 @@ def powerless_gate(workload: Workload) -> Iterator[Found]:
         account = account_of(workload)
         what = f"no binding among these manifests lets the account {account} patch pods/status"
         yield Found(at=ours[0], what=what)
+
+
+def is_our_gate(workload: Workload, condition: str) -> bool:
+    """Whether healthkit sets a condition: by its name, or because a container says so."""
+    said = {one.env.get(_GATE) for one in workload.containers}
+    return condition.startswith(_OUR_GATES) or (condition != "" and condition in said)
 
 
 def _has_token(workload: Workload) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, thing_rule, workload_rule
-from healthkit.lint._rules.access import OUR_GATES
+from healthkit.lint._rules.access import is_our_gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from healthkit.lint._workload import Workload
 
 #: How the conditions begin that controllers are known to set: AWS (two generations of its
-#: controller), GKE (ingress-gce pkg/neg/types/shared), Huawei CCE, and healthkit.
+#: controller), GKE (ingress-gce pkg/neg/types/shared), and Huawei CCE.
 _KNOWN: Final = (
     "target-health.elbv2.k8s.aws/",
     "target-health.alb.ingress.k8s.aws/",
     "cloud.google.com/load-balancer-neg-ready",
     "target-health.elb.k8s.cce/",
-    OUR_GATES,
 )
 
 #: Names without a domain that somebody sets: OpenKruise, and the kubelet.
@@ -50,6 +49,8 @@ def unknown_gate(workload: Workload) -> Iterator[Found]:
     for gate in (workload.pod / "readinessGates").items:
         at = gate / "conditionType"
         if not at.text or at.text in _UNQUALIFIED or at.text.startswith(_KNOWN):
+            continue
+        if is_our_gate(workload, at.text):
             continue
         if "/" in at.text:
             what = f"{at.text} is of no controller that is known here"
