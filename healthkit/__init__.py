@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CheckFailed,
         ConfigError,
         HealthkitError,
+        KubernetesError,
         LifecycleError,
         StateDirError,
     )
@@ -28,6 +29,7 @@ __all__ = [
     "Health",
     "HealthMiddleware",
     "HealthkitError",
+    "KubernetesError",
     "LifecycleError",
     "Outcome",
     "Phase",
@@ -42,6 +44,7 @@ _HOME: "Final" = {
     "Health": "_health",
     "HealthMiddleware": "asgi",
     "HealthkitError": "errors",
+    "KubernetesError": "errors",
     "LifecycleError": "errors",
     "Outcome": "_model",
     "Phase": "_model",

@@ -63,6 +63,8 @@ class Answering:
         self._life = life
         self._admits = admits
         self._complained = False
+        #: Called, in any thread, after each change; whoever else publishes what is answered here.
+        self.news: Callable[[], object] | None = None
         #: Another object after each change: an answer made for an older one is not used again.
         self._version = object()
         self.desks: Mapping[Probe, ProbeDesk] = {
@@ -76,6 +78,8 @@ class Answering:
         self._version = object()
         for desk in self.desks.values():
             desk.at_once = ()
+        if self.news is not None:
+            self.news()
 
     def answer(self, probe: Probe, scope: Scope) -> Answer:
         """Return what a GET of a probe is to be told now. On the loop."""

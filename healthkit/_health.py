@@ -27,11 +27,13 @@ from healthkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from prometheus_client.registry import Collector
     from starlette.types import Scope
 
     from healthkit._desk import Desk
+    from healthkit._gate import Gate
     from healthkit._metrics import MetricsDesk
     from healthkit._prestop import PreStopDesk
     from healthkit._registry import Registry
@@ -145,6 +147,7 @@ class Health(Registrar):
                 "stream_jitter": stream_jitter,
                 "prestop_path": prestop_path,
                 "prestop_token": prestop_token,
+                "readiness_gate": None,
             },
             os.environ,
             rule_of(_of_scope("long_lived", long_lived, "True, False or None for the rule")),
@@ -160,6 +163,11 @@ class Health(Registrar):
         self._waiters: set[anyio.Event] = set()
         self._lifespan_is_open = False
         self._workers = _workers_of(self._settings, self.answering)
+        self._gate: Gate | None = None
+        #: Whether the code has said that there is one.
+        self._published = False
+        if self._settings.readiness_gate:
+            self._gate = self._gate_of(self._settings.readiness_gate, None)
         #: The present life, for the doors; see its module for what may be called from where.
         self.life = self._new_life()
 
@@ -307,6 +315,21 @@ class Health(Registrar):
 
         return {path: PreStopDesk(token, self._settings, self._life_to_drain)}
 
+    def publish(self, condition: str, account: Path) -> Gate | None:
+        """Have the verdict of readiness published; return by what. None: the deployment says no.
+
+        Raises:
+            ConfigError: it is published already, or a life has begun.
+        """
+        said = self._settings.readiness_gate
+        if self._published or self.life.begun:
+            found = "has begun" if self.life.begun else "has a readiness gate already"
+            expected = "one ReadinessGate per Health, made beside it before the app starts"
+            raise ConfigError(f"ReadinessGate: the Health {found}: expected {expected}")
+        self._published = True
+        self._gate = None if said == "" else self._gate_of(said or condition, account)
+        return self._gate
+
     def begin(self, scope: Scope) -> Life | None:
         """Begin a life for a lifespan; None if another lifespan's life is under way."""
         if self._lifespan_is_open and self.life.running:
@@ -343,6 +366,8 @@ class Health(Registrar):
         self._lifespan_is_open = False
         self._waiters = set()
         self._workers = _workers_of(self._settings, self.answering)
+        if self._gate is not None:
+            self._gate.forked()
         self.life = self._new_life()
         self.answering.forget()
 
@@ -352,6 +377,21 @@ class Health(Registrar):
         return MetricsDesk(Metrics(lambda: self.life, self.answering), self._metrics_registry)
 
     # -- inside -----------------------------------------------------------------------------------
+
+    def _gate_of(self, condition: str, account: Path | None) -> Gate:
+        """Make what publishes the verdict of readiness, and have it told of changes."""
+        from healthkit._gate import Gate, GateSettings  # noqa: PLC0415  # only some apps pay for it
+
+        more = {} if account is None else {"account": account}
+        settings = GateSettings(
+            condition,
+            by_environment=self._settings.readiness_gate is not None,
+            state_dir=self._settings.state_dir,
+            **more,
+        )
+        gate = Gate(settings, lambda report: self.answering.verdict(Probe.READY, report))
+        self.answering.news = gate.changed
+        return gate
 
     def _present_life(self) -> Life:
         """Return the life that a condition is about: after the end of one, the next."""
@@ -368,7 +408,9 @@ class Health(Registrar):
             logger.log(level, line)
         registry, watches = self._registry.copy(), send_raises(scope)
         settings = _settings.placed(self._settings, os.environ)
-        self.life.begin(registry, settings, by_lifespan=by_lifespan, watches=watches)
+        self.life.begin(
+            registry, settings, by_lifespan=by_lifespan, watches=watches, published_by=self._gate
+        )
         return self.life
 
     def _new_life(self) -> Life:

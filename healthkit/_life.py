@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from healthkit._gate import Gate as ReadinessGate
     from healthkit._loop import Spawned
     from healthkit._pod import Pod
     from healthkit._settings import Settings
@@ -70,6 +71,8 @@ class Life:
             workers: the pod that this worker is one of; None if it is alone.
         """
         self._workers = workers
+        #: What publishes the verdict, if anything does.
+        self._published_by: ReadinessGate | None = None
         self._settings = settings
         self._changed = changed
         self._moved = moved
@@ -184,6 +187,11 @@ class Life:
         """Know at once what the other workers have in flight, as long as this lasts. Any thread."""
         return nullcontext() if self._workers is None else self._workers.watched()
 
+    @property
+    def knows_pod(self) -> bool:
+        """Whether this worker can speak for its pod yet. Safe in any thread."""
+        return self._workers is None or self._workers.knows
+
     def pod_report(self) -> Report:
         """Say how things stand with the pod, or with this worker if it is alone. In any thread."""
         pod = self.pod()
@@ -220,6 +228,7 @@ class Life:
         *,
         by_lifespan: bool = True,
         watches: bool = False,
+        published_by: ReadinessGate | None = None,
     ) -> None:
         """Take note of the loop and of what is registered. The app's own start-up comes next.
 
@@ -228,6 +237,7 @@ class Life:
             settings: in place of those it was made with, if it begins in another place.
             by_lifespan: False if a request begins it, because there was no lifespan.
             watches: whether the server tells an app only by `send` that nobody listens any more.
+            published_by: what publishes the verdict, if anything does.
         """
         self._settings = settings or self._settings
         self._watches = watches
@@ -237,6 +247,9 @@ class Life:
         self.duties = Duties(registry, self._changed, self._proceed)
         if self._workers is not None:
             self._workers.begin(self, self._loop)
+        self._published_by = published_by
+        if published_by is not None:
+            published_by.begin(self, self._loop)
         self._divert()
         self._changed()
 
@@ -500,6 +513,8 @@ class Life:
         await self.duties.ended()
         if self._workers is not None:
             await self._workers.ended()
+        if self._published_by is not None:
+            await self._published_by.ended()
 
     def abandon(self) -> None:
         """End the life at once, without waiting for anything. Idempotent."""
@@ -513,6 +528,8 @@ class Life:
         self._gate.leave(self._keeper)
         self.duties.cancel()
         self._advance(Event.STOPPED)
+        if self._published_by is not None:  # it asks the workers once more
+            self._published_by.end(self)
         if self._workers is not None:
             self._workers.end(self)
 

@@ -78,7 +78,8 @@ LIVENESS_PATH: Final = "/livez"
 #: Where the pod is drained over HTTP, unless the settings say otherwise.
 PRESTOP_PATH: Final = "/prestop"
 
-#: What an empty variable says of `prestop_path`, and what it makes of it: off, token or not.
+#: What an empty variable says of `prestop_path`, and what it makes of it: off, token or not. Of
+#: `readiness_gate` it says the same.
 _EMPTY: Final = object()
 _OFF: Final = "off"  # which is no path
 
@@ -107,6 +108,9 @@ class Settings:
     #: Where the pod is drained over HTTP, by whoever has the token; None, both: nowhere.
     prestop_path: str | None
     prestop_token: str | None = field(repr=False)
+    #: The type of the Pod's condition that is published, where the deployment says so; empty where
+    #: it says that none is; None if it says nothing.
+    readiness_gate: str | None
     #: What is to be logged once at the first start: level and line.
     notes: tuple[tuple[int, str], ...]
     #: Tells a long-lived stream by its scope.
@@ -167,6 +171,10 @@ def _prestop_path(what: str, value: object) -> str | None:
 
 def _prestop_token(what: str, value: object) -> str | None:
     return None if value is None else _validate.secret(what, value)
+
+
+def _readiness_gate(what: str, value: object) -> str | None:
+    return None if value is None else "" if value is _EMPTY else _validate.condition(what, value)
 
 
 def _path_table(what: str, value: object) -> Mapping[str, Probe]:
@@ -248,6 +256,8 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     # An empty variable, either of them, switches the drain over HTTP off.
     "prestop_path": _Kind(lambda text: text or _EMPTY, _prestop_path),
     "prestop_token": _Kind(lambda text: text or None, _prestop_token),
+    # No argument of `Health`: see `healthkit.kubernetes`. An empty variable switches the gate off.
+    "readiness_gate": _Kind(lambda text: text or _EMPTY, _readiness_gate),
 }
 
 #: What nobody may read anywhere.

@@ -21,6 +21,16 @@ SHOWN: Final = 100
 #: no secret can be part of a name.
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}")
 
+#: The type of a Pod's condition: a DNS subdomain and a name of at most 63 (apimachinery
+#: pkg/util/validation/validation.go, IsQualifiedName), here always with the first.
+CONDITION: Final = re.compile(
+    r"(?=[^/]{1,253}/)(?P<domain>[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)"
+    r"/(?=.{1,63}\Z)[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?",
+    re.ASCII,
+)
+#: Domains that are Kubernetes' own (kubernetes/community, API conventions).
+_RESERVED: Final = re.compile(r"(.+\.)?(kubernetes|k8s)\.io")
+
 #: A duration: a number, and its unit.
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([smh]?)", re.ASCII)
@@ -146,6 +156,22 @@ def name(what: str, value: object) -> str:
         position = good.end() if good else 0
         message = f"{what} is no name at character {position + 1} of {len(value)}: expected "
         raise ConfigError(message + expected)
+    return value
+
+
+def condition(what: str, value: object) -> str:
+    """Return `value` if it can be the type of a condition that an app sets on its own Pod.
+
+    Raises:
+        ConfigError: it has no domain, as Kubernetes' own have none, or can't be a type at all.
+    """
+    match = CONDITION.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not isinstance(value, str):
+        expected = "a domain of yours and a name, such as 'healthkit.dev/cache-warm'; types without"
+        raise refuse(what, value, f"{expected} a domain, such as Ready, are Kubernetes' own")
+    if _RESERVED.fullmatch(match["domain"]):
+        expected = "another domain, such as 'healthkit.dev/cache-warm': that one is Kubernetes' own"
+        raise refuse(what, value, expected)
     return value
 
 

@@ -195,6 +195,11 @@ class Workers:
         with anyio.move_on_after(GONE_WITHIN):
             await self._left.wait()
 
+    @property
+    def knows(self) -> bool:
+        """Whether the others were looked at, or can't be. Safe in any thread."""
+        return self._seen.is_set()
+
     def changed(self) -> None:
         """Have the state written down soon, if it is news. Safe in any thread."""
         if not self._awake and self._loop is not None:

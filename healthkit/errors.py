@@ -23,6 +23,10 @@ class StateDirError(HealthkitError):
     """The state directory can't be used. A worker that meets it speaks for itself."""
 
 
+class KubernetesError(HealthkitError):
+    """The API server can't be asked, or refuses. The readiness gate that meets it tries again."""
+
+
 class CheckFailed(HealthkitError):  # noqa: N818  # a check raises it to say what happened
     """Raise it inside a check: the dependency was asked, and the answer is bad.
 

@@ -43,6 +43,9 @@ IN_CODE_ONLY: dict[str, object] = {
     "show_reasons": None,
 }
 
+#: What is set by the deployment, or by another object than Health.
+IN_ENVIRONMENT: dict[str, object] = {"readiness_gate": None}
+
 PATHS_EXPECTED = (
     "a preset (kubernetes, microprofile, spring, dockerflow)"
     " or, in code, a mapping of probe to path"
@@ -61,7 +64,7 @@ INJECTED = {
 
 
 def _read(environ: Mapping[str, str] | None = None, **code: object) -> Settings:
-    return read(DEFAULTS | code, environ or {})
+    return read(DEFAULTS | IN_ENVIRONMENT | code, environ or {})
 
 
 def _lines(found: Settings, level: int) -> list[str]:
@@ -79,7 +82,7 @@ def test_every_keyword_of_health_is_a_setting_with_the_designed_default() -> Non
     """No setting is out of the deployment's reach, and none has two defaults."""
     parameters = inspect.signature(Health).parameters
     assert {name: each.default for name, each in parameters.items()} == DEFAULTS | IN_CODE_ONLY
-    assert list(_KINDS) == list(DEFAULTS)
+    assert list(_KINDS) == [*DEFAULTS, *IN_ENVIRONMENT]
 
 
 def test_no_setting_can_be_set_by_a_service() -> None:

@@ -1,0 +1,241 @@
+"""The publisher: keeps one condition of the Pod as it should be.
+
+Owns when a patch is sent, what is made of its failure, and when it is given up. It runs on a loop
+of the gate's own (see `_gate`), where reading a file holds up nobody else.
+
+Nothing is sent while nothing has changed. The first patch of a life is always sent: a condition
+outlives its container, and nobody else puts back what the last one has left. What changes while a
+patch is under way, or is waited with, is published as it is then. A patch that is under way is
+overtaken only by an end: a request that was cut off may still be taken by the server, after the
+next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from healthkit._gate_rules import body_of, condition_of, due
+from healthkit._gate_wire import PatchError
+from healthkit._log import logger
+from healthkit._warmup import backoff
+from healthkit.errors import KubernetesError
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from healthkit._gate_lead import Leading
+    from healthkit._gate_rules import Condition, Wanted
+    from healthkit._gate_wire import Patching
+
+#: Seconds between two looks when nobody says that there is something to see: for the lock, mostly.
+TICK: Final = 1.0
+#: Seconds that a life's last word may take.
+LEFT_WITHIN: Final = 1.0
+
+#: What does not mend by itself.
+_FOR_SOMEBODY: Final = frozenset({"400", "403", "404", "415", "422", "credentials"})
+
+
+class Publisher:
+    """One life's part in the condition. On the gate's loop, unless a method says otherwise."""
+
+    def __init__(
+        self,
+        kind: str,
+        look: Callable[[], Wanted | None],
+        lead: Leading,
+        rng: random.Random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Make one that has published nothing.
+
+        Args:
+            kind: the condition's type.
+            look: says what is to be published; None while nobody knows.
+            lead: whether this worker publishes.
+            rng: for jitter.
+            clock: Unix time.
+        """
+        self._kind = kind
+        self._look = look
+        self._lead = lead
+        self._rng = rng
+        self._clock = clock
+        #: What is to be said in the end, once it is known. Set in any thread, then `wake`.
+        self.final: Wanted | None = None
+        self._news = anyio.Event()
+        self._scope = anyio.CancelScope()
+        self._leading = False
+        #: What the server has taken; None if that is uncertain.
+        self._told: Condition | None = None
+        #: What was sent last, whatever became of it, by this worker or by the one before.
+        self._before: Condition | None = None
+        self._sent = -math.inf
+        #: When it may be tried again after a failure, and whether the server has said so.
+        self._retry_at = -math.inf
+        self._asked_to_wait = False
+        self._hurried = False
+        self._delays = backoff(rng)
+        #: Which failures were logged since the last success.
+        self._said = set[str]()
+
+    def __repr__(self) -> str:
+        return f"<Publisher {self.state}>"
+
+    @property
+    def state(self) -> str:
+        """Say how it stands. Safe in any thread."""
+        told = self._told
+        if not self._leading:
+            return "not publishing"
+        failing = f", failing: {', '.join(sorted(self._said))}" if self._said else ""
+        return ("unpublished" if told is None else f"published {told.status}") + failing
+
+    def wake(self) -> None:
+        """Have it look again."""
+        self._news.set()
+
+    async def run(self, patch: Patching) -> None:
+        """Publish until the last word is said, or was given its time."""
+        try:
+            with self._scope:
+                while not await self._is_over(patch):
+                    pass
+        finally:
+            self._lead.leave()
+            self._leading = False
+
+    async def _is_over(self, patch: Patching) -> bool:
+        """Do what there is to do, and wait for more; return whether there is no more."""
+        self._news = anyio.Event()
+        self._limit()
+        final = self.final
+        if final is not None and final.status:
+            return True  # other workers go on, and publish
+        pause = await self._turn(final or self._look(), patch)
+        if final is not None and (not self._leading or self._is_told(final)):
+            return True
+        with anyio.move_on_after(pause):
+            await self._news.wait()
+        return False
+
+    def _limit(self) -> None:
+        if self.final is not None and self._scope.deadline == math.inf:
+            self._scope.deadline = anyio.current_time() + LEFT_WITHIN
+
+    def _is_told(self, final: Wanted) -> bool:
+        return self._told is not None and self._told.status is final.status
+
+    async def _turn(self, wanted: Wanted | None, patch: Patching) -> float:
+        """Publish what is due; return for how many seconds there is nothing to do."""
+        if wanted is None or not self._leads(wanted):
+            return TICK
+        if self._told is not None and self._told.says(wanted):
+            return TICK
+        wait = self._wait(wanted) - anyio.current_time()
+        if wait > 0:
+            return min(wait, TICK)
+        await self._publish(wanted, patch)
+        return 0.0
+
+    def _leads(self, wanted: Wanted) -> bool:
+        """Whether this worker publishes; one that begins to takes over what is known."""
+        if not self._lead.leads():
+            self._leading, self._told = False, None
+        elif not self._leading:
+            self._leading = True
+            self._before = self._lead.remembered()
+            # At the end of all workers one patch is enough.
+            done = self._before is not None and wanted.ending and self._before.says(wanted)
+            self._told = self._before if done else None
+        return self._leading
+
+    def _wait(self, wanted: Wanted) -> float:
+        """Return from when on it may be sent, on the loop's clock."""
+        hurries = wanted.ending and not self._hurried and not self._asked_to_wait
+        if hurries:
+            self._hurried = True
+            return -math.inf
+        return max(self._retry_at, due(wanted, self._told, self._sent))
+
+    async def _publish(self, wanted: Wanted, patch: Patching) -> None:
+        condition = condition_of(wanted, self._before, self._clock())
+        self._before, self._told = condition, None
+        self._lead.remember(None)  # while it is uncertain
+        self._sent = anyio.current_time()
+        try:
+            taken = await self._send(patch, condition)
+        except Exception as exc:  # noqa: BLE001  # whatever it is, the app goes on, and so does this
+            self._failed(exc)
+            return
+        if taken:
+            self._told = condition
+            self._lead.remember(condition)
+            self._succeeded(condition)
+
+    async def _send(self, patch: Patching, condition: Condition) -> bool:
+        """Send it; return whether it was taken, or False if it was overtaken."""
+        taken: list[bool] = []
+        failures: list[Exception] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._overtake, condition, group.cancel_scope)
+            try:
+                await patch(body_of(self._kind, condition))
+                taken.append(True)
+            except Exception as exc:  # noqa: BLE001  # raised again, outside of the group
+                failures.append(exc)
+            group.cancel_scope.cancel()
+        for failure in failures:
+            raise failure
+        return bool(taken)
+
+    async def _overtake(self, condition: Condition, scope: anyio.CancelScope) -> None:
+        """Give a patch up when the app ends, and it says something else."""
+        while True:
+            await self._news.wait()
+            self._news = anyio.Event()
+            self._limit()
+            wanted = self.final or self._look()
+            if wanted is not None and wanted.ending and wanted.status is not condition.status:
+                scope.cancel()
+
+    # -- what becomes of it -----------------------------------------------------------------------
+
+    def _succeeded(self, condition: Condition) -> None:
+        self._retry_at, self._asked_to_wait = -math.inf, False
+        self._delays = backoff(self._rng)
+        level = logging.INFO if self._said else logging.DEBUG
+        self._said.clear()
+        logger.log(level, "readiness gate: %s is %s", self._kind, condition.status)
+
+    def _failed(self, exc: Exception) -> None:
+        """Say it once, and wait."""
+        after = exc.retry_after if isinstance(exc, PatchError) else None
+        self._asked_to_wait = after is not None
+        self._retry_at = anyio.current_time() + max(next(self._delays), after or 0.0)
+        kind = _kind(exc)
+        if kind in self._said:
+            return
+        self._said.add(kind)
+        level = logging.ERROR if kind in _FOR_SOMEBODY else logging.WARNING
+        line, *trace = (str(exc), None) if isinstance(exc, KubernetesError) else (kind, exc)
+        logger.log(
+            level,
+            "readiness gate: %s is not published, and tried again: %s",
+            self._kind,
+            line,
+            exc_info=trace[0],
+        )
+
+
+def _kind(exc: Exception) -> str:
+    """Return what one line in the log is for."""
+    if isinstance(exc, PatchError):
+        return exc.kind
+    return "credentials" if isinstance(exc, KubernetesError) else type(exc).__name__
