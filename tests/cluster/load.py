@@ -70,8 +70,11 @@ class Tally:
 class Load:
     """Puts load on a URL until it is stopped. Use it in one event loop."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, url: str, slow: str = SLOW, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._target = Target.of(url)
+        self._slow_path = slow
         self._clock = clock
         self._began = clock()
         self._stopping = False
@@ -104,7 +107,7 @@ class Load:
     async def _slow(self) -> None:
         """Have a long request in flight, always."""
         while not self._stopping:
-            await self._alone("slow", SLOW)
+            await self._alone("slow", self._slow_path)
 
     async def _alone(self, kind: str, path: str) -> None:
         self.tally.sent += 1
