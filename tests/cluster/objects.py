@@ -78,7 +78,7 @@ def values(
         "drainDelaySeconds": DRAIN_DELAY,
         "longestRequestSeconds": LONGEST_REQUEST,
         "preStop": "exec",
-        "preStopCommand": [settings.python, "-m", "healthkit", "drain"],
+        **_hook(settings),
         "podSecurityContext": {"runAsUser": settings.user},
         "resources": _RESOURCES,
         "volumes": [_programs(), *_project(settings)],
@@ -104,6 +104,13 @@ def _env(variables: Mapping[str, str]) -> list[Object]:
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
+def _hook(settings: Settings) -> Object:
+    """Return the drain's command, where the project is mounted: nobody has installed its script."""
+    if not settings.mount:
+        return {}
+    return {"preStopCommand": [settings.python, "-m", "healthkit", "drain"]}
+
+
 def _programs() -> Object:
     paths = {f"{name}.py": f"tests/cluster/{name}.py" for name in MODULES}
     items = [{"key": key, "path": path} for key, path in paths.items()]
@@ -125,17 +132,16 @@ def _mounts(settings: Settings) -> list[Object]:
     return mounts
 
 
+def programs() -> dict[str, str]:
+    """Return the text of each program, by its file's name."""
+    folder = ROOT / "tests" / "cluster"
+    return {f"{name}.py": (folder / f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
+
+
 def config_map() -> Object:
-    """Return the programs."""
-    sources = {f"{name}.py": ROOT / "tests" / "cluster" / f"{name}.py" for name in MODULES}
-    data = {key: path.read_text(encoding="utf-8") for key, path in sources.items()}
-    metadata = {"name": PROGRAMS}
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata,
-        "data": {**data, _EMPTY: ""},
-    }
+    """Return the ConfigMap with the programs, and an empty file that makes a package."""
+    data = {**programs(), _EMPTY: ""}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROGRAMS}, "data": data}
 
 
 def client(settings: Settings) -> Object:

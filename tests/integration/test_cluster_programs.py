@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
@@ -18,9 +17,8 @@ from examples.pod.server import Server
 from tests.cluster import promises
 from tests.cluster.client import Hand, Watch, ask, serve
 from tests.cluster.load import Load
-from tests.cluster.objects import config_map
+from tests.cluster.objects import programs
 from tests.cluster.promises import PROBES, Seen, Span
-from tests.cluster.settings import ROOT
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
@@ -44,8 +42,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 
 async def _seen(url: str) -> Seen:
     told = await ask(url)
-    headers = told["headers"]
-    assert isinstance(headers, dict)
+    headers = cast("dict[str, str]", told["headers"])
     return Seen(int(str(told["status"])), headers, str(told["body"]).rstrip("\n"))
 
 
@@ -228,8 +225,7 @@ async def test_the_hand_does_what_it_is_asked(tmp_path: Path) -> None:
             await asyncio.sleep(0.5)
             assert (await told("/tally?name=l"))["lost"] == 0
             assert int(str((await told("/stop?name=l"))["answered"])) > 0
-            spans = (await told("/seen?name=w&stop=1"))["spans"]
-            assert isinstance(spans, list)
+            assert '"ok"' in json.dumps(await told("/seen?name=w&stop=1"))
             assert "error" in await told("/tally?name=nobody")
             assert "expected one of" in str((await told("/what"))["error"])
 
@@ -240,10 +236,8 @@ async def test_the_programs_need_nothing_but_the_config_map(tmp_path: Path) -> N
     folder.mkdir(parents=True)
     for package in (tmp_path / "tests", folder):
         (package / "__init__.py").touch()
-    data = config_map()["data"]
-    assert isinstance(data, dict)
-    for name in filter(lambda key: key.endswith(".py"), data):
-        shutil.copy(ROOT / "tests" / "cluster" / name, folder / name)
+    for name, text in programs().items():
+        (folder / name).write_text(text, encoding="utf-8")
     program = "import tests.cluster.client as c; print(c.__file__)"
     ran = await asyncio.create_subprocess_exec(
         *[sys.executable, "-S", "-c", program],
