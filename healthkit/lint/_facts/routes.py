@@ -1,8 +1,11 @@
 """What Ingresses and HTTPRoutes lead where: host and path to a port of a Service.
 
 What is not known for certain is left out: rules that rewrite the path, or that ask for more than
-host and path. A rule of an HTTPRoute without backendRefs leads nowhere, and still takes its requests:
-the Gateway answers them itself (HTTPRouteRule, backendRefs; with 500 by the conformance tests).
+host and path.
+
+The surprising fact: a rule of an HTTPRoute without backendRefs leads nowhere, and still takes its
+requests. The Gateway answers them itself (HTTPRouteRule, backendRefs; the conformance tests of the
+Gateway API want a 500).
 """
 
 from __future__ import annotations
