@@ -44,7 +44,7 @@ LONGEST_REQUEST: Final = 5
 #: Enough for a Python with a small app, and no more: a node of 2 CPUs has room for all pods.
 _RESOURCES: Final[Object] = {
     "requests": {"cpu": "10m", "memory": "64Mi"},
-    "limits": {"memory": "256Mi"},
+    "limits": {"memory": "512Mi"},
 }
 
 

@@ -58,7 +58,7 @@ def test_without_the_role_it_serves_and_says_why(install: Install) -> None:
     assert release.again(pod).conditions.get(CONDITION) != "True"
     assert release.hand.ask(release.url(pod)).status == 200
     log = release.cluster.logs(pod.name)
-    assert len([line for line in log.splitlines() if "403" in line]) == 1, log
+    assert len([line for line in log.splitlines() if "403 for Pod" in line]) == 1, log
 
 
 def test_without_a_gate_there_is_no_condition(install: Install) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import json
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import pytest
@@ -21,6 +20,7 @@ from tests.cluster.settings import ROOT, MissingError, Settings, _tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.cluster.objects import Object
 
