@@ -64,8 +64,8 @@ startupProbe:
     port: http
   periodSeconds: {{ int $s.periodSeconds }}
   timeoutSeconds: {{ int $s.timeoutSeconds }}
-  # ({{ int $s.failureThreshold }} - 1) * {{ int $s.periodSeconds }} s = {{ int $s.guaranteed }} s: a start of {{ int $n.start }} s, guaranteed.
-  # What never starts is killed after {{ int $s.latestKill }} s at the latest.
+  # ({{ int $s.failureThreshold }} - 1) * {{ int $s.periodSeconds }} s = {{ int $s.guaranteed }} s: {{ include "healthkit-app.startReason" . }},
+  # guaranteed. What never starts is killed after {{ int $s.latestKill }} s at the latest.
   failureThreshold: {{ int $s.failureThreshold }}
 livenessProbe:
   httpGet:
@@ -73,7 +73,7 @@ livenessProbe:
     port: http
   periodSeconds: {{ int $l.periodSeconds }}
   timeoutSeconds: {{ int $l.timeoutSeconds }}
-  # (3 - 1) * 10 s + 3 s = 23 s: a hang is killed 23 to 33 s after it began, and
+  # ({{ int $l.failureThreshold }} - 1) * {{ int $l.periodSeconds }} s + {{ int $l.timeoutSeconds }} s = {{ int $l.earliestKill }} s: a hang is killed {{ int $l.earliestKill }} to {{ int $l.latestKill }} s after it began, and
   # readiness has failed by then.
   failureThreshold: {{ int $l.failureThreshold }}
 readinessProbe:
@@ -82,7 +82,7 @@ readinessProbe:
     port: http
   periodSeconds: {{ int $r.periodSeconds }}
   timeoutSeconds: {{ int $r.timeoutSeconds }}
-  # 2 * 2 s = 4 s, and 1.2 s of kube-proxy: 5.2 s at most until a pod that says
+  # {{ int $r.failureThreshold }} * {{ int $r.periodSeconds }} s = {{ int $r.latestUnready }} s, and 1.2 s of kube-proxy: {{ addf $r.latestUnready 1.2 | printf "%.1f" }} s at most until a pod that says
   # 503 gets no new connection. One that is deleted leaves at once.
   failureThreshold: {{ int $r.failureThreshold }}
 {{- end }}
@@ -108,6 +108,17 @@ lifecycle:
     sleep:
       seconds: {{ int $n.sleep }}
 {{- end -}}
+{{- end }}
+
+{{/* The longer of what begins when the port is open, and what runs beside it. */}}
+{{- define "healthkit-app.startReason" -}}
+{{- $startup := int .Values.startupSeconds -}}
+{{- $warmUp := int .Values.warmUpSeconds -}}
+the boot of {{ int .Values.bootSeconds }} s
+{{- if gt $warmUp $startup }} + a warm-up of {{ $warmUp }} s
+{{- if $startup }} (beside start-up work of {{ $startup }} s){{ end }}
+{{- else if $startup }} + start-up work of {{ $startup }} s
+{{- end }}
 {{- end }}
 
 {{/* Takes the numbers, not the root. */}}

@@ -8,6 +8,7 @@ passes a chart that fails here; `helm template` doesn't.
 {{- include "healthkit-app.guardNames" . -}}
 {{- include "healthkit-app.guardImage" . -}}
 {{- include "healthkit-app.guardContainer" . -}}
+{{- include "healthkit-app.guardLabels" . -}}
 {{- include "healthkit-app.guardPaths" . -}}
 {{- include "healthkit-app.guardPreStop" . -}}
 {{- include "healthkit-app.guardTimes" . -}}
@@ -49,6 +50,14 @@ passes a chart that fails here; `helm template` doesn't.
 {{- range .Values.env -}}
 {{- if hasKey $own .name -}}
 {{- fail (printf "found %s in env: expected it from the value that the other numbers are computed from; set %s in its place" .name (get $own .name)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "healthkit-app.guardLabels" -}}
+{{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" -}}
+{{- if hasKey $.Values.podLabels $label -}}
+{{- fail (printf "found %s in podLabels: expected other labels, for the Service finds the pods by this one; take it out" $label) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
@@ -102,7 +111,7 @@ passes a chart that fails here; `helm template` doesn't.
 {{- fail "found autoscaling without a target: expected percents of CPU or of memory; set autoscaling.targetCPUUtilizationPercentage" -}}
 {{- end -}}
 {{- range $what, $percent := $targets -}}
-{{- if and $percent (not (dig "requests" $what "" $.Values.resources)) -}}
+{{- if and $percent (not (dig "requests" $what "" ($.Values.resources | default dict))) -}}
 {{- fail (printf "found autoscaling by %s and no resources.requests.%s: expected what the percents are of; set resources.requests.%s" $what $what $what) -}}
 {{- end -}}
 {{- end -}}

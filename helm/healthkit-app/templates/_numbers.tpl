@@ -43,6 +43,10 @@ asks less in vain. */}}
 {{- $failures := add 1 (div (add $start $period -1) $period) | int -}}
 {{- $guaranteed := mul (sub $failures 1) $period | int -}}
 {{- $latest := add $period $guaranteed $timeout | int -}}
+{{/* Liveness kills, so it has time; readiness only takes out of the Service, and must be faster. */}}
+{{- $live := dict "period" 10 "timeout" 3 "failures" 3 -}}
+{{- $ready := dict "period" 2 "timeout" 2 "failures" 2 -}}
+{{- $earliestKill := add (mul (sub $live.failures 1) $live.period) $live.timeout -}}
 {{/* The end. With a preStop sleep the app itself serves on for 1 s more, for kept connections to be
 told to close; nothing is waited for twice. */}}
 {{- $preStop := include "healthkit-app.preStop" . -}}
@@ -55,7 +59,7 @@ told to close; nothing is waited for twice. */}}
 {{- $grace = int $v.terminationGracePeriodSeconds -}}
 {{- end -}}
 {{/* pull + latest start + one readiness period + minReady, and the moment of the EndpointSlice. */}}
-{{- $progressNeeded := add (int $v.pullSeconds) $latest 2 (int $v.minReadySeconds) 1 | int -}}
+{{- $progressNeeded := add (int $v.pullSeconds) $latest $ready.period (int $v.minReadySeconds) 1 | int -}}
 {{- $progress := gt $progressNeeded 600 | ternary $progressNeeded 0 -}}
 {{- if kindIs "invalid" $v.progressDeadlineSeconds | not -}}
 {{- $progress = int $v.progressDeadlineSeconds -}}
@@ -69,16 +73,16 @@ startup:
   guaranteed: {{ $guaranteed }}
   latestKill: {{ $latest }}
 liveness:
-  periodSeconds: 10
-  timeoutSeconds: 3
-  failureThreshold: 3
-  earliestKill: 23
-  latestKill: 33
+  periodSeconds: {{ $live.period }}
+  timeoutSeconds: {{ $live.timeout }}
+  failureThreshold: {{ $live.failures }}
+  earliestKill: {{ $earliestKill }}
+  latestKill: {{ add $earliestKill $live.period }}
 readiness:
-  periodSeconds: 2
-  timeoutSeconds: 2
-  failureThreshold: 2
-  latestUnready: 4
+  periodSeconds: {{ $ready.period }}
+  timeoutSeconds: {{ $ready.timeout }}
+  failureThreshold: {{ $ready.failures }}
+  latestUnready: {{ mul $ready.failures $ready.period }}
 preStop: {{ $preStop }}
 sleep: {{ $sleep }}
 appDelay: {{ $appDelay }}
