@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 NODE := tests/chart/node
 
-.PHONY: demo test test-quick test-servers coverage hooks chart matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
+.PHONY: demo test test-quick test-servers coverage hooks chart e2e matrix zero-loss bench bench-own bench-simulator bench-lint rules survey lint wheel clean help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -34,6 +34,10 @@ hooks: $(VENV)/.dev  ## pre-commit's hooks, run by pre-commit; fetches it
 chart: $(VENV)/.dev $(NODE)/node_modules  ## the Helm chart, all of it: real helm 4 and 3, schemas; fetches them; a minute
 	@PYTHON=$(BIN)/python sh tests/chart/fetch.sh .tools
 	$(BIN)/python -m pytest tests/chart -n 2
+
+e2e: $(VENV)/.dev  ## the chart on the cluster of KUBECONFIG, with HEALTHKIT_E2E_IMAGE; some 15 minutes
+	@$(BIN)/python -m tests.cluster.settings
+	@$(BIN)/python -m pytest tests/cluster -m cluster -v -o faulthandler_timeout=900
 
 matrix:  ## all tests, zero-loss among them, on each Python that is installed; an hour
 	@for version in $(PYTHONS); do sh tests/integration/on_python.sh $$version || exit 1; done

@@ -4,5 +4,5 @@
 set -eu
 python=$1
 shift
-"$python" -m pytest --ignore=tests/integration -m "not alone and not chart" -n auto --maxprocesses=4 "$@"
+"$python" -m pytest --ignore=tests/integration -m "not alone and not chart and not cluster" -n auto --maxprocesses=4 "$@"
 "$python" -m pytest tests/test__run.py -m alone "$@"

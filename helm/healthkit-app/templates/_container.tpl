@@ -96,8 +96,7 @@ lifecycle:
   preStop:
     exec:
       command:
-        - healthkit
-        - drain
+        {{- toYaml .Values.preStopCommand | nindent 8 }}
 {{- else if eq $n.preStop "sleep" -}}
 lifecycle:
   {{- if gt (int $n.sleep) 1 }}
