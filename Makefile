@@ -26,14 +26,14 @@ coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all li
 	$(BIN)/coverage report
 
 test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
-	$(BIN)/python -m pytest tests/integration -m "not matrix and not hooks" -n 2
+	$(BIN)/python -m pytest tests/integration -m "not matrix and not hooks and not chart" -n 2
 
 hooks: $(VENV)/.dev  ## pre-commit's hooks, run by pre-commit; fetches it
 	$(BIN)/python -m pytest tests/integration/test_pre_commit.py -m hooks
 
 chart: $(VENV)/.dev $(NODE)/node_modules  ## the Helm chart, all of it: real helm 4 and 3, schemas; fetches them; a minute
 	@PYTHON=$(BIN)/python sh tests/chart/fetch.sh .tools
-	$(BIN)/python -m pytest tests/chart -n 2
+	$(BIN)/python -m pytest tests/chart tests/integration/test_dashboard.py -n 2
 
 e2e: $(VENV)/.dev  ## the chart on the cluster of KUBECONFIG, with HEALTHKIT_E2E_IMAGE; some 15 minutes
 	@$(BIN)/python -m tests.cluster.settings

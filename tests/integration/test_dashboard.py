@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.chart.board import Query
     from tests.chart.render import Fields
 
-pytestmark = needs("helm4")
+pytestmark = [needs("helm4"), pytest.mark.chart]
 
 #: What a pod that has no state directory, does not drain and has not restarted has nothing of.
 EMPTY: Final = {
