@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from healthkit.testing import _stuck, _threads
+from healthkit.testing import _threads
 from healthkit.testing._threads import Threads, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
+
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 class Work:
@@ -34,19 +35,6 @@ class Work:
     def begun(self) -> None:
         """Wait until it works."""
         self._began.wait()
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """See no thread of the test runner's, and none that an earlier test has left behind."""
-    strangers = set(threading.enumerate()) - {threading.current_thread()}
-    real = _stuck.frames
-
-    def frames() -> dict[int, FrameType]:
-        ours = {thread.ident for thread in threading.enumerate() if thread not in strangers}
-        return {ident: frame for ident, frame in real().items() if ident in ours}
-
-    monkeypatch.setattr(_threads, "frames", frames)
 
 
 @pytest.fixture

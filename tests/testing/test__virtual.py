@@ -254,6 +254,7 @@ def test_a_warning_that_is_an_error_ends_the_simulation() -> None:
             runner.run(main())
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_deadlock_is_named() -> None:
     """At once, if nobody is left who could end it; with the user's line."""
 
@@ -270,6 +271,7 @@ def test_a_deadlock_is_named() -> None:
     assert time.monotonic() - began < 4
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_deadlock_with_a_thread_names_the_thread() -> None:
     """Which waits for what never comes."""
     event = threading.Event()
