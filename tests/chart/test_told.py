@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from healthkit import timing
+from healthkit import explain, manifests, timing
 from tests.chart.numbers import IMAGE, Case, cases, expected
 from tests.chart.render import CHART, RELEASE, Fields, helm, template
 from tests.chart.rules import alerts
@@ -176,6 +176,30 @@ def test_the_charts_own_readme_types_the_same() -> None:
     """One set of commands, in both."""
     theirs = (CHART / "README.md").read_text(encoding="utf-8")
     assert blocks("sh", theirs)[0] == blocks("sh", chapter("The Helm chart"))[0]
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected_class"),
+    [({}, "Burstable"), ({"limits": {"cpu": "250m"}}, "Guaranteed")],
+)
+def test_the_qos_class_is_told(resources: Fields, expected_class: str) -> None:
+    """The one by default, and how to get the other."""
+    found = template(IMAGE | {"resources": resources})
+    (workload,) = [one for one in manifests.parse(found.text) if one.kind == "Deployment"]
+    assert explain.explain(workload).qos.name == expected_class
+    theirs = (CHART / "README.md").read_text(encoding="utf-8")
+    assert expected_class in theirs.partition("## Parameters")[0]
+
+
+def test_the_volume_that_an_autoscaler_is_told_of_is_there() -> None:
+    """By its name: the only one that is on a disk."""
+    theirs = (CHART / "README.md").read_text(encoding="utf-8")
+    (name,) = re.findall(r"safe-to-evict-local-volumes: (\w+)`", theirs)
+    values = IMAGE | {"workers": 2}
+    volumes = template(values).find("Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert len(volumes) == 2
+    on_disk = [one["name"] for one in volumes if one["emptyDir"].get("medium") != "Memory"]
+    assert on_disk == [name]
 
 
 # -- its other chapters ----------------------------------------------------------------------------
