@@ -11,7 +11,7 @@ NODE := tests/chart/node
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## play the life of a pod: warm-up, load, SIGTERM, drain
 	@$(BIN)/python examples/demo.py

@@ -24,9 +24,9 @@ _BELOW: Final = "\n\nUse --debug flag to render out invalid YAML"
 _SCHEMA: Final = "values don't meet the specifications of the schema"
 
 helm4 = needs("helm4")
-helm3 = pytest.mark.chart(needs("helm3"))
+helm3 = (pytest.mark.chart, needs("helm3"))
 both = pytest.mark.parametrize(
-    "name", [pytest.param("helm4", marks=helm4), pytest.param("helm3", marks=[helm3])]
+    "name", [pytest.param("helm4", marks=helm4), pytest.param("helm3", marks=helm3)]
 )
 
 

@@ -22,7 +22,7 @@ PY
 "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check "$wheel[dev]"
 # Somewhere else, so that `import healthkit` finds the wheel and not the sources.
 ln -s "$root/.tools" "$work/.tools"
-cp -R tests examples helm pyproject.toml README.md RULES.md .pre-commit-hooks.yaml "$work"
+cp -R tests examples helm Makefile pyproject.toml README.md RULES.md .pre-commit-hooks.yaml "$work"
 cd "$work"
 "$work/venv/bin/python" -c "import healthkit, sys; sys.exit(healthkit.__file__.startswith('$root'))"
 sh tests/quick.sh "$work/venv/bin/python" -q
