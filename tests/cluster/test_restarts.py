@@ -21,7 +21,7 @@ pytestmark = pytest.mark.cluster
 SLACK = 40.0
 #: Seconds: events and starts are told in whole seconds, and a busy kubelet is late.
 CUT = 2.0
-LATE = 3.0
+LATE = 5.0
 #: Seconds that a start may take, for the pod that never starts.
 BOOT = 10
 #: Seconds from the answer that says draining to the last one, less what the first one took to come.
