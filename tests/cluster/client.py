@@ -11,6 +11,7 @@ Runs in the cluster, with the standard library only.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import sys
 import time
@@ -73,22 +74,22 @@ class Watch:
 
 
 class Hand:
-    """Does what it is asked to: ``/ask``, ``/watch``, ``/seen``, ``/load``, ``/tally``, ``/stop``.
-
-    Watches and loads have names, which the suite gives them.
-    """
+    """Does what it is asked to, by path. Watches and loads have names, given by the suite."""
 
     def __init__(self) -> None:
         self._watches: dict[str, Watch] = {}
         self._loads: dict[str, Load] = {}
         self._does: Mapping[str, Callable[[Mapping[str, str]], Awaitable[Told]]] = {
             "/": self._here,
+            "/can": self._can,
             "/ask": lambda query: ask(query["url"]),
+            "/asks": self._asks,
             "/watch": self._watch,
             "/seen": self._seen,
             "/load": self._load,
             "/tally": self._tally,
             "/stop": self._stop,
+            "/quiet": self._quiet,
         }
 
     async def do(self, path: str) -> Told:
@@ -104,6 +105,29 @@ class Hand:
 
     async def _here(self, _query: Mapping[str, str]) -> Told:
         return {"here": True}
+
+    async def _can(self, query: Mapping[str, str]) -> Told:
+        """Import a module, for whoever wants to know whether the pods can."""
+        try:
+            importlib.import_module(query["import"])
+        except Exception as exc:  # noqa: BLE001  # whatever a module raises
+            return {"why": f"{type(exc).__name__} {exc}"}
+        return {"why": ""}
+
+    async def _asks(self, query: Mapping[str, str]) -> Told:
+        """Ask several URLs at once: so that all workers have to do with it, and it is quick."""
+        urls: list[str] = json.loads(query["urls"])
+        return {"answers": await asyncio.gather(*map(ask, urls))}
+
+    async def _quiet(self, _query: Mapping[str, str]) -> Told:
+        """Forget what a test that has failed left behind: no load of its is on the next one."""
+        for load in self._loads.values():
+            await load.cancel()
+        for watch in self._watches.values():
+            await watch.stop()
+        self._loads.clear()
+        self._watches.clear()
+        return {"quiet": True}
 
     async def _watch(self, query: Mapping[str, str]) -> Told:
         self._watches[query["name"]] = Watch(query["url"])

@@ -11,6 +11,7 @@ import os
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 #: Seconds for one command.
 COMMAND: Final = 60.0
+#: Seconds for the first one, which finds out whether there is a cluster.
+FIRST: Final = 15.0
+#: Seconds for each of those that tell of a failure: there are many.
+TELLING: Final = 15.0
 #: Seconds for an eviction: kubectl repeats one that the API server is not ready to judge.
 EVICTION: Final = 150.0
 #: Seconds between two looks at what is waited for.
@@ -65,14 +70,19 @@ def until(what: str, ask: Callable[[], T | None], within: float) -> T:
 def never(what: str, ask: Callable[[], object], during: float) -> None:
     """Ask for so many seconds, and see that the answer is always empty.
 
+    A command that fails is asked again, as in `until`; the last look must be one.
+
     Raises:
         AssertionError: it was not.
     """
     limit = time.monotonic() + during
     while time.monotonic() < limit:
-        found = ask()
-        assert not found, f"{what}: {found}"
+        with suppress(CommandError):
+            found = ask()
+            assert not found, f"{what}: {found}"
         time.sleep(LOOK)
+    found = ask()
+    assert not found, f"{what}: {found}"
 
 
 class Cluster:
@@ -124,6 +134,14 @@ class Cluster:
             raise CommandError(f"{name}: exit code {ran.returncode}, {said}")
         return ran.stdout
 
+    def reached(self) -> None:
+        """See that there is a cluster, and that it answers soon.
+
+        Raises:
+            CommandError: it does not.
+        """
+        self.kubectl("get", "--raw", "/version", limit=FIRST)
+
     # -- what is there -----------------------------------------------------------------------------
 
     def pods(self, release: str) -> tuple[Pod, ...]:
@@ -155,6 +173,12 @@ class Cluster:
         selector = f"involvedObject.kind=Pod,involvedObject.name={pod}"
         text = self.kubectl("get", "events", "--field-selector", selector, "-o", "json")
         return facts.events(text, reason)
+
+    def about(self, release: str, reason: str) -> list[str]:
+        """Return what events of a reason say about the pods of a release, gone ones too."""
+        selector = f"involvedObject.kind=Pod,reason={reason}"
+        text = self.kubectl("get", "events", "--field-selector", selector, "-o", "json")
+        return facts.about(text, f"{release}-")
 
     def address(self, service: str) -> str:
         """Return the URL of a Service, by its cluster IP: no name is looked up."""
@@ -227,7 +251,7 @@ class Cluster:
 
     def _said(self, words: tuple[str, ...]) -> str:
         try:
-            return self.kubectl(*words)
+            return self.kubectl(*words, limit=TELLING)
         except CommandError as exc:
             return str(exc)
 

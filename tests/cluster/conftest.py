@@ -1,14 +1,16 @@
 """A namespace of its own for each run, with a client pod in it; deleted at the end.
 
 The environment is read before any test has changed it. Without a cluster every test of one is
-skipped, with one reason.
+skipped, with one reason. With one that can't be used, nothing more is tried: one line says why.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import uuid
-from typing import TYPE_CHECKING, Final, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 import pytest
 
@@ -19,10 +21,13 @@ from tests.cluster.release import RUNNING, Release
 from tests.cluster.settings import MissingError, Settings, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
-#: Seconds for all that is left in the namespace to end.
-DELETED: Final = "120s"
+#: Seconds for all that is left in the namespace to end: pods have a grace of 30 s.
+DELETED: Final = 150.0
+
+#: What every pod of the suite imports.
+NEEDED: Final = ("healthkit", "uvicorn")
 
 
 def _given() -> Settings | str:
@@ -54,15 +59,24 @@ def cluster() -> Generator[Cluster]:
     if isinstance(_GIVEN, str):
         pytest.skip(_GIVEN)
     found = Cluster(_GIVEN, f"healthkit-e2e-{uuid.uuid4().hex[:8]}")
-    found.apply(objects.namespace(found.namespace, _GIVEN))
+    try:
+        found.reached()
+        found.apply(objects.namespace(found.namespace, _GIVEN))
+    except CommandError as exc:
+        _give_up(str(exc))
     _CLUSTERS.append(found)
     try:
         yield found
     finally:
         _CLUSTERS.remove(found)
-        found.kubectl("delete", "namespace", found.namespace, "--wait=false")
-        wait = ("wait", "--for=delete", f"namespace/{found.namespace}", f"--timeout={DELETED}")
-        found.kubectl(*wait, limit=150)
+        found.delete("namespace", found.namespace, "--ignore-not-found")
+        gone = f"the end of namespace {found.namespace}"
+        until(gone, lambda: not found.exists("namespace", found.namespace), DELETED)
+
+
+def _give_up(why: str) -> NoReturn:
+    """End the run: every test would fail, each after a while, for this one reason."""
+    pytest.exit(f"tests/cluster can't run: {why}", returncode=1)
 
 
 @pytest.fixture(scope="session")
@@ -79,9 +93,22 @@ def hand(cluster: Cluster) -> Hand:
     try:
         until("the client pod's creation", made, RUNNING)
         until("an answer of the client pod", client.is_there, RUNNING)
-    except AssertionError as exc:
-        raise AssertionError(f"{exc}\n{cluster.told()}") from exc
+        lacks = list(_lacks(cluster.settings, client))
+    except (AssertionError, CommandError) as exc:
+        sys.stderr.write(f"{cluster.told()}\n")
+        _give_up(f"{exc}; what the cluster says is above")
+    if lacks:
+        _give_up("; ".join(lacks))
     return client
+
+
+def _lacks(given: Settings, client: Hand) -> Iterator[str]:
+    """Say what the pods could not import."""
+    mounted = f" with HEALTHKIT_E2E_MOUNT {given.mount}" if given.mount else ""
+    where = f"image {given.image}{mounted}, as user {given.user}"
+    for name in NEEDED:
+        if why := client.why_not(name):
+            yield f"{where}: can't import {name} ({why})"
 
 
 @pytest.fixture
@@ -98,6 +125,8 @@ def install(cluster: Cluster, hand: Hand) -> Generator[Install]:
         return Release(cluster, hand, name)
 
     yield installed
+    with suppress(CommandError):  # what ends in vain is the next test's to tell
+        hand.quiet()
     for name in names:
         _uninstall(cluster, name)
 

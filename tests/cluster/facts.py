@@ -99,6 +99,7 @@ class _Event(TypedDict, total=False):
     message: str
     firstTimestamp: str | None
     eventTime: str | None
+    involvedObject: _Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +260,13 @@ def events(text: str, reason: str) -> tuple[tuple[float, str], ...]:
     found = [one for one in cast("Iterable[_Event]", _items(text)) if one.get("reason") == reason]
     told = [(_first_seen(one), one.get("message", "")) for one in found]
     return tuple(sorted(told))
+
+
+def about(text: str, prefix: str) -> list[str]:
+    """Return what events say about objects whose names begin so, with the names."""
+    found = cast("Iterable[_Event]", _items(text))
+    told = [(one.get("involvedObject", {}).get("name", ""), one) for one in found]
+    return [f"{name}: {one.get('message', '')}" for name, one in told if name.startswith(prefix)]
 
 
 def _first_seen(event: _Event) -> float:

@@ -16,6 +16,8 @@ from tests.cluster.cluster import CommandError
 from tests.cluster.promises import Seen, Span, Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.cluster.cluster import Cluster
 
 #: Seconds for one request to the client pod; it has 10 s for what it asks itself.
@@ -26,6 +28,10 @@ class _Seen(TypedDict):
     status: int
     headers: dict[str, str]
     body: str
+
+
+class _Answers(TypedDict):
+    answers: list[_Seen]
 
 
 class _Span(TypedDict):
@@ -44,6 +50,7 @@ class _Tally(TypedDict):
     answered: int
     lost: int
     stale: int
+    told_to_close: int
     versions: dict[str, int]
     reasons: list[str]
 
@@ -59,18 +66,35 @@ class Hand:
         return f"<Hand by {'kubectl exec' if self._by_exec else 'proxy'}>"
 
     def is_there(self) -> bool:
-        """Whether the client pod answers, in one way or the other."""
-        for self._by_exec in (False, True):
-            try:
-                return "here" in self._do("/", {})
-            except (CommandError, ValueError):
-                continue
-        return False
+        """Whether the client pod answers, in one way or the other.
+
+        The proxy is far quicker. It is asked again when `kubectl exec` got an answer: the pod may
+        just have begun to listen.
+        """
+        return self._answers(by_exec=False) or (
+            self._answers(by_exec=True)
+            and (self._answers(by_exec=False) or self._answers(by_exec=True))
+        )
+
+    def _answers(self, *, by_exec: bool) -> bool:
+        self._by_exec = by_exec
+        try:
+            return "here" in self._do("/", {})
+        except (CommandError, ValueError):
+            return False
+
+    def why_not(self, module: str) -> str:
+        """Return why the image can't import a module; empty if it can."""
+        return str(self._do("/can", {"import": module})["why"])
 
     def ask(self, url: str) -> Seen:
         """Send one GET, on a connection of its own."""
-        found = cast("_Seen", self._do("/ask", {"url": url}))
-        return Seen(found["status"], found["headers"], found["body"].rstrip("\n"))
+        return _answer(cast("_Seen", self._do("/ask", {"url": url})))
+
+    def asks(self, urls: Iterable[str]) -> list[Seen]:
+        """Send one GET to each URL, all at once."""
+        found = cast("_Answers", self._do("/asks", {"urls": json.dumps(list(urls))}))
+        return [_answer(one) for one in found["answers"]]
 
     def watch(self, name: str, url: str) -> None:
         """Ask a URL all the time from now on."""
@@ -93,6 +117,10 @@ class Hand:
         """End a load, and return what became of it."""
         return self._tally("/stop", name)
 
+    def quiet(self) -> None:
+        """End all watches and loads."""
+        self._do("/quiet", {})
+
     def _tally(self, path: str, name: str) -> Tally:
         found = cast("_Tally", self._do(path, {"name": name}))
         return Tally(
@@ -100,6 +128,7 @@ class Hand:
             answered=found["answered"],
             lost=found["lost"],
             stale=found["stale"],
+            told_to_close=found["told_to_close"],
             versions=found["versions"],
             reasons=tuple(found["reasons"]),
         )
@@ -120,3 +149,7 @@ class Hand:
     def _exec(self, target: str) -> str:
         program = [self._cluster.settings.python, "-m", "tests.cluster.client", target]
         return self._cluster.kubectl("exec", objects.CLIENT, "--", *program, limit=REQUEST)
+
+
+def _answer(found: _Seen) -> Seen:
+    return Seen(found["status"], found["headers"], found["body"].rstrip("\n"))

@@ -95,6 +95,12 @@ class Load:
         await asyncio.gather(*self._clients)
         return self.tally
 
+    async def cancel(self) -> None:
+        """End at once, whatever is in flight."""
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
     def _begin(self, name: str, client: Coroutine[object, object, None]) -> None:
         self._clients.append(asyncio.get_running_loop().create_task(client, name=name))
 
@@ -123,15 +129,20 @@ class Load:
     async def _kept(self) -> None:
         """Send one request after the other on one connection, until it is told to close."""
         connection = Connection(self._target)
-        while not self._stopping:
-            self.tally.sent += 1
-            try:
-                await self._on(connection)
-            except FAILURES as exc:
-                self._lose("kept", exc)
-                connection.close()
-            await asyncio.sleep(PAUSE)
-        connection.close()
+        try:
+            while not self._stopping:
+                await self._next(connection)
+                await asyncio.sleep(PAUSE)
+        finally:
+            connection.close()
+
+    async def _next(self, connection: Connection) -> None:
+        self.tally.sent += 1
+        try:
+            await self._on(connection)
+        except FAILURES as exc:
+            self._lose("kept", exc)
+            connection.close()
 
     async def _on(self, connection: Connection) -> None:
         try:

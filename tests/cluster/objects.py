@@ -78,7 +78,7 @@ def values(
         "drainDelaySeconds": DRAIN_DELAY,
         "longestRequestSeconds": LONGEST_REQUEST,
         "preStop": "exec",
-        **_hook(settings),
+        "preStopCommand": [settings.python, "-m", "healthkit", "drain"],
         "podSecurityContext": {"runAsUser": settings.user},
         "resources": _RESOURCES,
         "volumes": [_programs(), *_project(settings)],
@@ -90,25 +90,22 @@ def values(
 def _uvicorn(settings: Settings, workers: int) -> list[str]:
     start = [settings.python, "-m", "uvicorn", "tests.cluster.app:app", "--app-dir", PROGRAMS_AT]
     listen = ["--host", "0.0.0.0", "--port", "8000"]  # noqa: S104  # in the pod, for the kubelet
-    limits = ["--timeout-graceful-shutdown", "5", "--no-access-log"]
+    # A kept connection that is idle for 5 s, as on a node that stands still, would be closed.
+    limits = ["--timeout-graceful-shutdown", "5", "--timeout-keep-alive", "60", "--no-access-log"]
     return [*start, *listen, *limits, *(["--workers", str(workers)] if workers > 1 else [])]
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Return what the interpreter needs: no file is written, and every line is in the log."""
-    path = {"PYTHONPATH": PROJECT_AT} if settings.mount else {}
-    return {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", **path}
+    """Return what the interpreter needs: no file is written, and every line is in the log.
+
+    The programs come before the project, which has a package of the same name.
+    """
+    path = f"{PROGRAMS_AT}:{PROJECT_AT}" if settings.mount else PROGRAMS_AT
+    return {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
 
 
 def _env(variables: Mapping[str, str]) -> list[Object]:
     return [{"name": name, "value": value} for name, value in variables.items()]
-
-
-def _hook(settings: Settings) -> Object:
-    """Return the drain's command, where the project is mounted: nobody has installed its script."""
-    if not settings.mount:
-        return {}
-    return {"preStopCommand": [settings.python, "-m", "healthkit", "drain"]}
 
 
 def _programs() -> Object:
@@ -152,7 +149,7 @@ def client(settings: Settings) -> Object:
         "imagePullPolicy": "IfNotPresent",
         "command": [settings.python, "-m", "tests.cluster.client"],
         "workingDir": PROGRAMS_AT,
-        "env": _env({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}),
+        "env": _env(_environment(settings)),
         "ports": [{"name": "http", "containerPort": PORT}],
         "resources": _RESOURCES,
         "securityContext": {
@@ -160,7 +157,7 @@ def client(settings: Settings) -> Object:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": PROGRAMS, "mountPath": PROGRAMS_AT, "readOnly": True}],
+        "volumeMounts": _mounts(settings),
     }
     spec: Object = {
         "automountServiceAccountToken": False,
@@ -172,7 +169,7 @@ def client(settings: Settings) -> Object:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
-        "volumes": [_programs()],
+        "volumes": [_programs(), *_project(settings)],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": CLIENT}, "spec": spec}
 

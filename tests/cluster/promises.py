@@ -67,6 +67,8 @@ class Tally:
     answered: int
     lost: int
     stale: int
+    #: Answers that told a kept connection to close.
+    told_to_close: int
     versions: Mapping[str, int]
     reasons: tuple[str, ...]
 

@@ -20,6 +20,12 @@ READY: Final = 90.0
 GONE: Final = 60.0
 HEARD: Final = 15.0
 
+#: How often a question is asked that each worker would answer by chance.
+OFTEN: Final = 16
+
+#: The status of an answer that is none of a probe's.
+OK: Final = 200
+
 #: Requests that must have been answered before anything is done under load.
 UNDER_WAY: Final = 100
 
@@ -42,12 +48,15 @@ class Release:
         return self.cluster.pods(self.name)
 
     def running(self) -> Pod:
-        """Wait for a pod that runs, and return it."""
+        """Wait for a pod that runs and answers, and return it."""
 
         def first() -> Pod | None:
-            return next((pod for pod in self.pods() if pod.up), None)
+            return next((pod for pod in self.pods() if pod.up and self._answers(pod)), None)
 
         return until(f"a running pod of {self.name}", first, RUNNING)
+
+    def _answers(self, pod: Pod) -> bool:
+        return self.hand.ask(self.url(pod, "/livez")).status != 0
 
     def ready(self, count: int = 1) -> tuple[Pod, ...]:
         """Wait until exactly so many pods are there, all ready and in the Service; return them."""
@@ -85,7 +94,8 @@ class Release:
 
         def once_more() -> Pod | None:
             found = self.again(pod)
-            return found if found.restarts >= count and found.up else None
+            runs = found.restarts >= count and found.up
+            return found if runs and self._answers(found) else None
 
         return until(f"restart {count} of {pod.name}", once_more, within)
 
@@ -102,9 +112,8 @@ class Release:
         until(f"{pod.name} out of its Service", lambda: pod.name not in self.admitted(), within)
 
     def failed_hooks(self) -> list[str]:
-        """Return the pods whose preStop hook has failed."""
-        reason = "FailedPreStopHook"
-        return [pod.name for pod in self.pods() if self.cluster.events(pod.name, reason)]
+        """Return the pods whose preStop hook has failed, those that are gone too."""
+        return self.cluster.about(self.name, "FailedPreStopHook")
 
     # -- what they say -----------------------------------------------------------------------------
 
@@ -118,7 +127,12 @@ class Release:
 
     def answers(self, pod: Pod) -> dict[str, Seen]:
         """Return what each probe is answered now."""
-        return {probe: self.hand.ask(self.url(pod, probe)) for probe in promises.PROBES}
+        seen = self.hand.asks(self.url(pod, probe) for probe in promises.PROBES)
+        return dict(zip(promises.PROBES, seen, strict=True))
+
+    def often(self, pod: Pod, path: str = "") -> list[Seen]:
+        """Ask so often at once that each worker would answer by chance."""
+        return self.hand.asks([self.url(pod, path)] * OFTEN)
 
     def promised(self, phase: str, pod: Pod, within: float = HEARD) -> None:
         """Wait until a pod answers what is promised for a phase."""
@@ -145,6 +159,11 @@ class Release:
 
 
 def loaded(hand: Hand, name: str, url: str) -> None:
-    """Put load on a URL, and wait until it is under way."""
+    """Put load on a URL, and wait until it is under way.
+
+    Not before the URL has answered: kube-proxy follows the slices up to 1.1 s late, and refuses
+    what comes to a Service that has nobody yet.
+    """
+    until(f"an answer of {url}", lambda: hand.ask(url).status == OK, HEARD)
     hand.load(name, url)
     until(f"load on {name}", lambda: hand.tally(name).answered >= UNDER_WAY, HEARD)

@@ -9,7 +9,7 @@ import pytest
 from tests.cluster import promises
 from tests.cluster.cluster import never, until
 from tests.cluster.objects import DRAIN_DELAY, GROUP, group_service
-from tests.cluster.release import HEARD, loaded
+from tests.cluster.release import GONE, HEARD, loaded
 
 if TYPE_CHECKING:
     from tests.cluster.cluster import Cluster
@@ -71,7 +71,7 @@ def pair(install: Install, cluster: Cluster, hand: Hand, request: pytest.Fixture
 def test_cascade_background(pair: Pair) -> None:
     """The Deployment is gone at once, the pods drain behind it."""
     pair.delete("background")
-    until("the Deployment's end", lambda: not _is_there(pair), HEARD)
+    until("the Deployment's end", lambda: not _is_there(pair), GONE)
     pair.drained()
     assert promises.lost(pair.stop(), ["1"]) == []
 
@@ -84,14 +84,14 @@ def test_cascade_foreground(pair: Pair) -> None:
     assert found.ending
     assert "foregroundDeletion" in found.finalizers
     pair.drained()
-    until("the Deployment's end", lambda: not _is_there(pair), HEARD)
+    until("the Deployment's end", lambda: not _is_there(pair), GONE)
     assert promises.lost(pair.stop(), ["1"]) == []
 
 
 def test_cascade_orphan(pair: Pair) -> None:
     """The Deployment is gone, its ReplicaSet and pods stay, and serve."""
     pair.delete("orphan")
-    until("the Deployment's end", lambda: not _is_there(pair), HEARD)
+    until("the Deployment's end", lambda: not _is_there(pair), GONE)
 
     def touched() -> bool:
         pod = pair.goes.again(pair.pod)
@@ -115,11 +115,11 @@ def test_eviction_keeps_to_the_budget(install: Install) -> None:
     release = install("evicted", replicaCount=2)
     first, second = release.ready(2)
     release.load()
-    until("a budget for an eviction", lambda: release.cluster.evict(first.name), HEARD)
+    until("a budget for an eviction", lambda: release.cluster.evict(first.name), GONE)
     assert not release.cluster.evict(second.name), "the second one must wait for another first"
     release.gone(first)
     release.ready(2)
-    until("a budget for the next", lambda: release.cluster.evict(second.name), HEARD)
+    until("a budget for the next", lambda: release.cluster.evict(second.name), GONE)
     release.gone(second)
     release.ready(2)
     assert promises.lost(release.unload(), ["1"]) == []

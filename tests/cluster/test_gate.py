@@ -72,7 +72,9 @@ def test_without_a_gate_there_is_no_condition(install: Install) -> None:
 
 
 def _with_gate(install: Install, name: str, waits: str = "warm") -> Release:
-    return install(name, {"E2E_WAITS": waits}, readinessGate={"enabled": True})
+    release = install(name, {"E2E_WAITS": waits}, readinessGate={"enabled": True})
+    assert release.hand.why_not("httpx") == "", "the gate needs httpx in HEALTHKIT_E2E_IMAGE"
+    return release
 
 
 def _says(release: Release, pod: Pod, status: str, within: float = HEARD) -> None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 WORKERS = 2
-#: How often a question is asked that each worker would answer by chance.
-OFTEN = 16
 #: Seconds from the answer that says draining to the last one, less what the first one took to come.
 HELD = DRAIN_DELAY - 1.0
 
@@ -36,10 +34,10 @@ def test_whichever_worker_answers_it_is_the_pod(install: Install) -> None:
     until("answers of two workers", lambda: len(_workers(release, pod)) == WORKERS, 60)
     release.do(pod, "pause", "by-hand")
     release.promised("paused", pod)
-    assert _readiness(release, pod) == {"paused"}
+    _all_say(release, pod, "paused")
     release.do(pod, "resume", "by-hand")
     release.promised("serving", pod)
-    assert _readiness(release, pod) == {"ok"}
+    _all_say(release, pod, "ok")
 
 
 def test_all_workers_drain_as_one(install: Install) -> None:
@@ -63,17 +61,23 @@ def test_a_worker_that_is_broken_restarts_the_pod(install: Install) -> None:
     (pod,) = release.ready()
     release.do(pod, "fail-liveness", "by-hand")
     release.promised("liveness failed", pod)
-    seen = [release.hand.ask(release.url(pod, "/livez")).status for _ in range(OFTEN)]
-    assert set(seen) == {503}
+
+    def all_fail() -> bool:
+        return {seen.status for seen in release.often(pod, "/livez")} == {503}
+
+    until("every worker's failed liveness", all_fail, HEARD)
     release.out_of_service(pod, within=HEARD)
 
 
 def _workers(release: Release, pod: Pod) -> set[int]:
     """Return the process ids of those that answer."""
-    answers = [release.hand.ask(release.url(pod)).text for _ in range(OFTEN)]
-    return {json.loads(answer)["pid"] for answer in answers}
+    return {json.loads(seen.text)["pid"] for seen in release.often(pod) if seen.status}
 
 
-def _readiness(release: Release, pod: Pod) -> set[str]:
-    """Return what readiness says, asked often."""
-    return {release.hand.ask(release.url(pod, "/readyz")).text for _ in range(OFTEN)}
+def _all_say(release: Release, pod: Pod, word: str) -> None:
+    """Wait until readiness says one thing, asked often: a worker hears of it a moment later."""
+
+    def as_one() -> bool:
+        return {seen.text for seen in release.often(pod, "/readyz")} == {word}
+
+    until(f"{word!r} of all workers", as_one, HEARD)

@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlencode
 
 import pytest
 
@@ -226,6 +227,14 @@ async def test_the_hand_does_what_it_is_asked(tmp_path: Path) -> None:
             assert (await told("/tally?name=l"))["lost"] == 0
             assert int(str((await told("/stop?name=l"))["answered"])) > 0
             assert '"ok"' in json.dumps(await told("/seen?name=w&stop=1"))
+            urls = urlencode({"urls": json.dumps([f"{url}/livez", f"{url}/readyz"])})
+            assert json.dumps(await told(f"/asks?{urls}")).count("200") == 2
+            assert await told("/can?import=healthkit") == {"why": ""}
+            assert "ModuleNotFoundError" in str(await told("/can?import=nowhere.at.all"))
+            await told(f"/load?name=left&url={url}/")
+            await told(f"/watch?name=left&url={url}/")
+            assert await told("/quiet") == {"quiet": True}
+            assert "error" in await told("/tally?name=left")
             assert "error" in await told("/tally?name=nobody")
             assert "expected one of" in str((await told("/what"))["error"])
 

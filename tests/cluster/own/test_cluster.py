@@ -10,15 +10,18 @@ import json
 import sys
 import time
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.cluster import cluster as module
 from tests.cluster.cluster import Cluster, CommandError, bracketed, never, until
 from tests.cluster.hand import Hand
+from tests.cluster.release import Release
 from tests.cluster.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: Writes how it was called beside itself, then goes on with what its test gave it.
@@ -145,6 +148,40 @@ def test_the_client_pod_is_reached_by_exec_where_there_is_no_proxy(fake: Fake) -
     assert repr(hand) == "<Hand by kubectl exec>"
 
 
+def test_the_proxy_is_preferred_when_the_client_pod_has_just_begun(
+    fake: Fake, tmp_path: Path
+) -> None:
+    """It refuses at first, and `kubectl exec`, which takes longer, is answered."""
+    lines = """
+first = len(here.read_text().splitlines()) == 1
+sys.exit("refused") if first else print('{"here": 1}')
+"""
+    hand = Hand(fake(lines))
+    assert hand.is_there()
+    assert repr(hand) == "<Hand by proxy>"
+    assert ["--raw" in words for words, _, _ in _called(tmp_path)] == [True, False, True]
+
+
+def test_several_questions_are_one_call(fake: Fake, tmp_path: Path) -> None:
+    """The answers come in the order of the questions."""
+    seen = '{"status": n, "headers": {}, "body": "ok\\n"}'
+    hand = Hand(fake(f'print(json.dumps({{"answers": [{seen} for n in (200, 503)]}}))'))
+    assert [one.status for one in hand.asks(["http://a/", "http://b/"])] == [200, 503]
+    ((words, _, _),) = _called(tmp_path)
+    assert words[-1].endswith(
+        f"/asks?{urlencode({'urls': json.dumps(['http://a/', 'http://b/'])})}"
+    )
+
+
+def test_failed_hooks_are_those_of_pods_that_are_gone_too(fake: Fake, tmp_path: Path) -> None:
+    """After a rollout there is no pod left that could have failed: the events are asked."""
+    event = {"message": "hook", "involvedObject": {"name": "shop-6d-x1"}}
+    found = fake(f"print(json.dumps({{'items': [{event}]}}))")
+    release = Release(found, Hand(found), "shop")
+    assert release.failed_hooks() == ["shop-6d-x1: hook"]
+    assert len(_called(tmp_path)) == 1
+
+
 def test_a_client_pod_that_is_not_there(fake: Fake) -> None:
     """Neither way leads to it; what it can't do is an error."""
     assert not Hand(fake("sys.exit('no')")).is_there()
@@ -163,6 +200,21 @@ def test_what_is_waited_for_in_vain_is_said(monkeypatch: pytest.MonkeyPatch) -> 
         until("a pod", failing, 0.01)
     answers = iter([None, False, "", "here"])
     assert until("an answer", lambda: next(answers), 5) == "here"
+
+
+def test_a_look_that_fails_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What must never be is looked at again; a cluster that is gone is told."""
+    monkeypatch.setattr(module, "LOOK", 0.001)
+    broken = iter([True, False])
+
+    def ask(fails: Callable[[], bool]) -> bool:
+        if fails():
+            raise CommandError("refused")
+        return False
+
+    never("ready", lambda: ask(lambda: next(broken, False)), 0.02)
+    with pytest.raises(CommandError, match="refused"):
+        never("ready", lambda: ask(lambda: True), 0.02)
 
 
 def test_what_must_never_be_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

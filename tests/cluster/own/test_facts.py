@@ -102,6 +102,16 @@ def test_a_rollout_that_is_given_up() -> None:
     assert facts.rollout(_deployment()).progressing == ("", "")
 
 
+def test_events_about_pods_of_a_release() -> None:
+    """Those of another release, whose name begins alike, are not its own."""
+    listed = [
+        {"message": "failed", "involvedObject": {"name": "shop-6d-x1"}},
+        {"message": "other", "involvedObject": {"name": "shopping-6d-x1"}},
+        {"message": "nobody's"},
+    ]
+    assert facts.about(json.dumps({"items": listed}), "shop-") == ["shop-6d-x1: failed"]
+
+
 def test_events_by_their_reason_and_time() -> None:
     """The first one first; newer ones have another field for their time."""
     listed = [

@@ -100,7 +100,9 @@ def test_an_order_that_is_not_kept() -> None:
     assert promises.ordered(DRAIN, ["draining", "ok"])[0].startswith("expected 'ok' next")
 
 
-TALLY = Tally(sent=200, answered=200, lost=0, stale=0, versions={"1": 200}, reasons=())
+TALLY = Tally(
+    sent=200, answered=200, lost=0, stale=0, told_to_close=0, versions={"1": 200}, reasons=()
+)
 
 
 def test_a_load_that_lost_nothing() -> None:
