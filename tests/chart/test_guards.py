@@ -165,7 +165,7 @@ def test_a_value_that_is_null_is_refused_or_harmless() -> None:
         ({"serviceAccount": {"name": "Shop"}}, "name"),
         ({"podLabels": {"team": "the shop"}}, "team"),
         ({"nodeSelector": {"zone": "a b"}}, "zone"),
-        ({"volumes": [{"emptyDir": {}}]}, "name"),
+        ({"volumes": [{"hostPath": "/srv"}]}, "name"),
         ({"volumeMounts": [{"name": "cache"}]}, "mountPath"),
     ],
 )

@@ -69,7 +69,8 @@ def route(*paths: str) -> list[Rule]:
 
 def _service(rule: Fields) -> str | None:
     backends: list[Fields] = rule.get("backendRefs", [{"name": None}])
-    return backends[0]["name"]
+    name: str | None = backends[0]["name"]
+    return name
 
 
 @pytest.mark.parametrize("above", ["", "/shop", "/a/b"])
