@@ -73,6 +73,10 @@ def _matches(kind: str, path: str) -> Fields:
     return _route(rules=[{"matches": [{"path": {"type": kind, "value": path}}]}])
 
 
+def _mount(path: str) -> Fields:
+    return {"volumeMounts": [{"name": "cache", "mountPath": path}]}
+
+
 def _scale(**more: object) -> Fields:
     return {"autoscaling": {"enabled": True, **more}}
 
@@ -81,14 +85,24 @@ _NO_CPU: Final[Fields] = {"resources": {"requests": {"cpu": None}}}
 _METRICS: Final[Fields] = {"metrics": {"enabled": True}}
 _POD_MONITOR: Final[Fields] = {"podMonitor": {"enabled": True}}
 _SERVICE_MONITOR: Final[Fields] = {"serviceMonitor": {"enabled": True}}
+#: With four closed paths below each, beside those of the root: 68.
+_SHOPS: Final = [{"matches": [{"path": {"value": f"/shop{n}"}} for n in range(16)]}]
 _HYPERCORN: Final = {"command": ["hypercorn", "main:app", "--workers", "2"], "workers": 2}
 
 CASES: Final = (
     Case("what is added to it", "fullnameOverride", {"fullnameOverride": "a" * 57}),
     Case("small letters, digits", "fullnameOverride", {"fullnameOverride": "1shop"}),
     Case("small letters, digits", "fullnameOverride", {"fullnameOverride": "Shop"}),
-    Case("found nameOverride", "nameOverride", {"nameOverride": "a" * 57, "fullnameOverride": "a"}),
+    Case(
+        "it is part of a label", "nameOverride", {"nameOverride": "a" * 57, "fullnameOverride": "a"}
+    ),
+    Case("as a label has it", "nameOverride", {"nameOverride": "-x"}),
+    Case("as a label has it", "nameOverride", {"nameOverride": "s p", "fullnameOverride": "a"}),
     Case("found image.repository empty", "image.repository", {"image": {"repository": ""}}),
+    *(
+        Case("a name as registry", "image.repository", {"image": {"repository": name}})
+        for name in ("shop:1.0.0", "shop@sha256:0f", "https://registry.example/shop", "shop/")
+    ),
     Case("found image.tag empty", "image.tag", {"image": {"repository": "shop", "tag": ""}}),
     Case(
         "other labels, for the Service",
@@ -97,6 +111,10 @@ CASES: Final = (
     ),
     Case("found stateDir", "stateDir", {"stateDir": "/tmp"}),  # noqa: S108  # what is refused
     Case("found stateDir", "stateDir", {"stateDir": "/"}),
+    Case("in volumes", "volumes", {"volumes": [{"name": "tmp"}]}),
+    Case("in volumes", "volumes", {"volumes": [{"name": "healthkit"}], "workers": 2}),
+    Case("in volumeMounts", "volumeMounts", _mount("/tmp/")),  # noqa: S108  # what is refused
+    Case("in volumeMounts", "volumeMounts", {**_mount("/run/healthkit"), "preStop": "exec"}),
     Case("that the other numbers are computed", "workers", _env("WEB_CONCURRENCY")),
     Case("that the other numbers are computed", "drainDelay", _env("HEALTHKIT_DRAIN_DELAY")),
     Case("found paths.ready", "paths.ready", {"paths": {"ready": "/livez"}}),
@@ -146,19 +164,8 @@ CASES: Final = (
     Case("tells the world", "ingress.hosts", _ingress("/livez/")),
     Case("tells the world", "ingress.hosts", _ingress("/readyz/database")),
     Case("tells the world", "httpRoute.rules", _matches("Exact", "/startupz")),
+    Case("paths to close", "closedPaths", _route(rules=_SHOPS)),
     Case("no ingress.hosts", "ingress.hosts", {"ingress": {"enabled": True}}),
     Case("no httpRoute.parentRefs", "httpRoute.parentRefs", _route(parentRefs=[])),
     Case("found the expression", "httpRoute.rules", _matches("RegularExpression", "/.*")),
-    Case("found a monitor", "metrics.enabled", {"podMonitor": {"enabled": True}}),
-    Case("found a monitor", "metrics.enabled", {"serviceMonitor": {"enabled": True}}),
-    Case(
-        "is scraped twice",
-        "serviceMonitor.enabled",
-        {
-            "metrics": {"enabled": True},
-            "podMonitor": {"enabled": True},
-            "serviceMonitor": {"enabled": True},
-        },
-    ),
-    Case("without a monitor", "podMonitor.enabled", {"prometheusRule": {"enabled": True}}),
 )

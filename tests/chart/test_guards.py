@@ -158,6 +158,15 @@ def test_a_value_that_is_null_is_refused_or_harmless() -> None:
         ({"paths": {"ready": "readyz"}}, "ready"),
         ({"paths": {"redy": "/readyz"}}, "redy"),
         ({"readinessGate": {"enable": True}}, "enable"),
+        ({"metrics": {"enabled": "false"}}, "metrics"),
+        ({"metrics": {"enable": True}}, "enable"),
+        ({"metrics": {"enabled": True, "path": None}}, "path"),
+        ({"metrics": {"enabled": True, "path": "metrics"}}, "path"),
+        ({"serviceAccount": {"name": "Shop"}}, "name"),
+        ({"podLabels": {"team": "the shop"}}, "team"),
+        ({"nodeSelector": {"zone": "a b"}}, "zone"),
+        ({"volumes": [{"hostPath": "/srv"}]}, "name"),
+        ({"volumeMounts": [{"name": "cache"}]}, "mountPath"),
     ],
 )
 def test_a_value_out_of_its_range_is_refused(values: Fields, key: str, name: str) -> None:

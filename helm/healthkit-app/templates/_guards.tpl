@@ -8,6 +8,7 @@ passes a chart that fails here; `helm template` doesn't.
 {{- include "healthkit-app.guardNames" . -}}
 {{- include "healthkit-app.guardImage" . -}}
 {{- include "healthkit-app.guardContainer" . -}}
+{{- include "healthkit-app.guardVolumes" . -}}
 {{- include "healthkit-app.guardLabels" . -}}
 {{- include "healthkit-app.guardPaths" . -}}
 {{- include "healthkit-app.guardPreStop" . -}}
@@ -30,11 +31,17 @@ passes a chart that fails here; `helm template` doesn't.
 {{- if gt (len .Values.nameOverride) 56 -}}
 {{- fail (printf "found nameOverride of %d characters: expected 56 at most, for it is part of a label; shorten it" (len .Values.nameOverride)) -}}
 {{- end -}}
+{{- if not (regexMatch "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$" .Values.nameOverride) -}}
+{{- fail (printf "found nameOverride %s: expected letters, digits, '-', '_' and '.', the first and the last a letter or a digit, as a label has it; change nameOverride" (quote .Values.nameOverride)) -}}
+{{- end -}}
 {{- end }}
 
 {{- define "healthkit-app.guardImage" -}}
 {{- if not .Values.image.repository -}}
 {{- fail "found image.repository empty: expected your app's image; set image.repository" -}}
+{{- end -}}
+{{- if not (regexMatch "^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*$" .Values.image.repository) -}}
+{{- fail "found a scheme, a tag, a digest or capitals in image.repository: expected a name as registry.example/shop is one; give the tag or the digest in image.tag" -}}
 {{- end -}}
 {{- if not .Values.image.tag -}}
 {{- fail "found image.tag empty: expected your app's version, for latest can't be rolled back; set image.tag" -}}
@@ -50,6 +57,26 @@ passes a chart that fails here; `helm template` doesn't.
 {{- range .Values.env -}}
 {{- if hasKey $own .name -}}
 {{- fail (printf "found %s in env: expected it from the value that the other numbers are computed from; set %s in its place" .name (get $own .name)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The API server refuses two volumes of one name, and two mounts of one path. */}}
+{{- define "healthkit-app.guardVolumes" -}}
+{{- $names := list "tmp" -}}
+{{- $paths := list "/tmp" -}}
+{{- if include "healthkit-app.hasStateDir" . -}}
+{{- $names = append $names "healthkit" -}}
+{{- $paths = append $paths (trimSuffix "/" .Values.stateDir) -}}
+{{- end -}}
+{{- range .Values.volumes -}}
+{{- if has .name $names -}}
+{{- fail (printf "found the name %s in volumes: expected another one, for the chart has a volume of that name; change it" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.volumeMounts -}}
+{{- if has (trimSuffix "/" .mountPath) $paths -}}
+{{- fail (printf "found the mountPath %s in volumeMounts: expected another one, for the chart mounts a volume there; change it" .mountPath) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
@@ -177,6 +204,11 @@ or below it; what is above is closed by a longer rule. */}}
 {{- end -}}
 {{- include "healthkit-app.guardOpen" (dict "root" $ "path" ($path.value | default "/") "what" "httpRoute.rules") -}}
 {{- end -}}
+{{- end -}}
+{{- $open := include "healthkit-app.routePaths" . | fromYamlArray -}}
+{{- $closed := include "healthkit-app.closedBelow" (dict "root" . "open" $open) | fromYamlArray -}}
+{{- if gt (len $closed) 64 -}}
+{{- fail (printf "found %d paths to close in httpRoute.rules, those below each prefix among them: expected 64 at most, for one rule matches no more; take prefixes together, or shorten closedPaths" (len $closed)) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -67,3 +67,37 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 {{- concat $paths .Values.closedPaths | uniq | toYaml -}}
 {{- end }}
+
+{{/* Takes a dict of root and open: what is led to, each with path and pathType. The same as
+closedPaths, and each of them below each open path: there answers an app with a root path, and one
+behind a rewritten path. But not what is open by its very name. */}}
+{{- define "healthkit-app.closedBelow" -}}
+{{- $closed := include "healthkit-app.closedPaths" .root | fromYamlArray -}}
+{{- $named := list -}}
+{{- range .open -}}
+{{- $named = append $named .path -}}
+{{- end -}}
+{{- $paths := $closed -}}
+{{- range .open -}}
+{{- $above := .path | trimSuffix "*" | trimSuffix "/" -}}
+{{- if and (ne .pathType "Exact") (regexMatch "^(/[A-Za-z0-9._~!$&'()+,;=:@%-]+)+$" $above) -}}
+{{- range $closed -}}
+{{- $paths = has (print $above .) $named | ternary $paths (append $paths (print $above .)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $paths | uniq | toYaml -}}
+{{- end }}
+
+{{/* What the HTTPRoute leads to: a list of path and pathType, as YAML. */}}
+{{- define "healthkit-app.routePaths" -}}
+{{- $paths := list -}}
+{{- range .Values.httpRoute.rules -}}
+{{- range .matches -}}
+{{- $path := .path | default dict -}}
+{{- $kind := $path.type | default "PathPrefix" -}}
+{{- $paths = append $paths (dict "path" ($path.value | default "/") "pathType" $kind) -}}
+{{- end -}}
+{{- end -}}
+{{- $paths | toYaml -}}
+{{- end }}
