@@ -119,3 +119,14 @@ def merged(files: Sequence[Path]) -> Fields:
     for file in files:
         found |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     return found
+
+
+def notes(values: Fields | None = None, *words: str) -> str:
+    """Return what ``helm install`` ends with: helm 4 asks no cluster for that.
+
+    It is no part of what ``helm template`` renders.
+    """
+    options = ["--dry-run=client", *words, "--values", "-"]
+    done = helm("helm4", "install", RELEASE, CHART, *options, values=values or {})
+    assert done.code == 0, done.error
+    return done.text.partition("NOTES:\n")[2]

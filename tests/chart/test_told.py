@@ -1,35 +1,24 @@
-"""What the chart tells, and what the README tells of it: NOTES.txt, commands, refusals, fragments.
-
-NOTES.txt is no part of what ``helm template`` renders: ``helm install --dry-run=client`` prints it,
-and helm 4 asks no cluster for that.
-"""
+"""What the README and the chart's own tell of it: commands, output, refusals, fragments."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 import yaml
-from hypothesis import given, settings
 
-from healthkit import explain, manifests, timing
-from tests.chart.numbers import IMAGE, Case, cases, expected
-from tests.chart.render import CHART, RELEASE, Fields, helm, template
+from healthkit import explain, manifests
+from tests.chart.numbers import IMAGE
+from tests.chart.render import CHART, RELEASE, Fields, helm, notes, template
 from tests.chart.rules import alerts
 from tests.chart.tools import ROOT, needs
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 pytestmark = needs("helm4")
 
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
-
-#: ``helm install`` without a cluster takes a Kubernetes of its own, a newer one.
-_WITHOUT_SLEEP: Final = "1.29"
 
 
 def chapter(title: str) -> str:
@@ -42,89 +31,6 @@ def chapter(title: str) -> str:
 def blocks(language: str, text: str) -> list[str]:
     """Return the blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def notes(values: Mapping[str, object] | None = None, *words: str) -> str:
-    """Return what ``helm install`` ends with."""
-    options = ["--dry-run=client", *words, "--values", "-"]
-    done = helm("helm4", "install", RELEASE, CHART, *options, values=values or IMAGE)
-    assert done.code == 0, done.error
-    return done.text.partition("NOTES:\n")[2]
-
-
-# -- NOTES.txt -------------------------------------------------------------------------------------
-
-
-@settings(max_examples=12, deadline=None)
-@given(cases().filter(lambda case: case.kube_version != _WITHOUT_SLEEP))
-def test_the_notes_have_the_budgets(case: Case) -> None:
-    """By the arithmetic of healthkit.timing, whatever the values are and whatever ends the pod."""
-    numbers = expected(case)
-    said = " ".join(notes(case.values).split())
-    startup, liveness = numbers["startup"], numbers["liveness"]
-    unready = numbers["readiness"]["latestUnready"] + timing.SLICE_LAG + timing.PROXY_LAG
-    for part in (
-        f"Start {numbers['start']} s were asked for, {startup['guaranteed']:g} s are guaranteed.",
-        f"is killed {startup['latestKill']:g} s after its container's start",
-        f"may stand still for {numbers['progressDeadline'] or 600} s.",
-        f"kills {liveness['earliestKill']:g} to {liveness['latestKill']:g} s after",
-        f"no new connection after {unready:.1f} s at the latest.",
-        *_end(numbers),
-    ):
-        assert part in said, (part, said)
-
-
-def _end(numbers: Fields) -> tuple[str, ...]:
-    """Return what must be said of the end."""
-    begins = {
-        "sleep": f"End The kubelet sleeps for {numbers['sleep']} s, then comes SIGTERM:",
-        "exec": "End healthkit drain:",
-        "none": "End SIGTERM comes at once:",
-    }
-    grace = f"{numbers['graceNeeded']:g} s of {numbers['grace']:g} s of grace."
-    return (
-        f"{begins[numbers['preStop']]} {numbers['appDelay']:g} s of drain delay,",
-        f"{numbers['inFlight']:g} s for the longest request",
-        f"{numbers['reserve']:g} s for the exit: {grace}",
-    )
-
-
-#: Values, and what is warned of then.
-_WARNINGS: Final[dict[str, Fields]] = {
-    "1 pod: each drain of its node is an outage": {"replicaCount": 1},
-    "drainDelaySeconds is 0:": {"drainDelaySeconds": 0},
-    "image.pullPolicy is Never:": {"image": {"pullPolicy": "Never"}},
-    "networkPolicy.metricsFrom names nobody:": {
-        "metrics": {"enabled": True},
-        "networkPolicy": {"enabled": True, "from": [{"podSelector": {}}]},
-    },
-    "the Service's type is NodePort:": {"service": {"type": "NodePort"}},
-    "readinessGate is on:": {"readinessGate": {"enabled": True}},
-    "paths are rewritten,": {
-        "ingress": {
-            "enabled": True,
-            "annotations": {"nginx.ingress.kubernetes.io/rewrite-target": "/"},
-            "hosts": [{"host": "shop.example", "paths": [{"path": "/", "pathType": "Prefix"}]}],
-        }
-    },
-}
-
-
-@pytest.mark.parametrize("warning", _WARNINGS)
-def test_the_notes_warn(warning: str) -> None:
-    """Of what these values cost, and of nothing else."""
-    values = _WARNINGS[warning]
-    image = {**IMAGE["image"], **values.get("image", {})}
-    said = notes({**values, "image": image})
-    assert said.count("WARNING: ") == 1
-    assert f"WARNING: {warning}" in said
-
-
-def test_the_notes_warn_of_nothing_by_default() -> None:
-    """What always stands there is read by nobody. But whose image it is can't be known."""
-    assert "WARNING" not in notes()
-    assert "runAsUser" in notes()
-    assert "runAsUser" not in notes({**IMAGE, "podSecurityContext": {"runAsUser": 10001}})
 
 
 # -- the README's chapter --------------------------------------------------------------------------
