@@ -172,6 +172,8 @@ class _Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awake = False
         self._over = False
+        #: What is said first, however soon the app is ready; None if that is for others to say.
+        self._first: Wanted | None = None
         #: The last word: see `_gate_publisher.Source`.
         self.final: Wanted | None = None
         self._publisher: Publisher | None = None
@@ -188,6 +190,7 @@ class _Session:
             self._close()
             return
         _SESSIONS.add(self)
+        self._first = self.look()
         try:
             _real.thread(self._run, "healthkit gate").start()
         except RuntimeError as exc:
@@ -229,6 +232,9 @@ class _Session:
 
     def look(self) -> Wanted | None:
         """Say what the condition should be. See `_gate_publisher.Source`."""
+        first, self._first = self._first, None
+        if first is not None:  # what the container before has left is reset
+            return first
         return self._gate.wanted(self.subject) if self.subject.knows_pod else None
 
     def _run(self) -> None:

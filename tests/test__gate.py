@@ -103,6 +103,18 @@ async def test_a_life_is_published_by_a_thread(api: Api, tmp_path: Path) -> None
     assert api.threads == {"healthkit gate"}
 
 
+@BOTH_REAL
+async def test_what_was_left_is_reset_first(api: Api) -> None:
+    """Also where there is nothing to warm up: nobody sees the True of another container as ours."""
+    health = Health()
+    gate = ReadinessGate(health)
+    for _ in range(5):
+        api.statuses.clear()
+        async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+            await happens(lambda: "published True" in repr(gate))
+        assert api.statuses == ["False", "True", "False"]
+
+
 async def test_the_publisher_never_waits_for_a_pool(api: Api) -> None:
     """A name that can't be looked up would keep the process from ending."""
     health = Health()
