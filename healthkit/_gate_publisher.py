@@ -89,9 +89,9 @@ class Publisher:
         self._told: Condition | None = None
         #: What was sent last, whatever became of it, by this worker or by the one before.
         self._before: Condition | None = None
-        #: When it was sent. Not the first of a life: what a warm-up brings is no flapping.
+        #: When it was sent, and how many were.
         self._sent = -math.inf
-        self._is_first = True
+        self._patches = 0
         #: When it may be tried again after a failure, and whether the server has said so.
         self._retry_at = -math.inf
         self._asked_to_wait = False
@@ -194,15 +194,16 @@ class Publisher:
             self._hurried = True
             self._delays = backoff(self._rng)  # there is no minute left to wait for
             return -math.inf
-        return max(self._retry_at, due(wanted, self._told, self._sent))
+        return max(
+            self._retry_at, due(wanted, self._told, self._sent, is_second=self._patches == 1)
+        )
 
     async def _publish(self, wanted: Wanted) -> None:
         condition = condition_of(wanted, self._before, time.time())
         self._before, self._told = condition, None
         self._lead.remember(None)  # while it is uncertain
-        if not self._is_first:
-            self._sent = anyio.current_time()
-        self._is_first = False
+        self._sent = anyio.current_time()
+        self._patches += 1
         try:
             taken = await self._send(condition)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the app goes on, and so does this
@@ -214,7 +215,7 @@ class Publisher:
             self._cut_off = condition.status
             return
         self._succeeded(condition)
-        if self._cut_off is (not condition.status):
+        if self._cut_off is (not condition.status) and self._source.final is None:
             self._retry_at = anyio.current_time() + AGAIN_AFTER
         else:
             self._told = condition

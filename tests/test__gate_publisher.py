@@ -186,6 +186,9 @@ async def test_a_flap_is_published_as_it_is_in_the_end() -> None:
 async def test_a_warm_up_of_a_moment_is_no_flap() -> None:
     """The first True waits for nothing but the patch before it; what comes then is spaced."""
     async with publishing() as scene:
+        scene.say(Wanted(status=False, line="warming: b"))
+        await anyio.sleep(0.01)
+        assert scene.server.statuses == ["False"]
         scene.say(READY)
         await anyio.sleep(0.01)
         assert scene.server.statuses == ["False", "True"]
@@ -335,6 +338,17 @@ async def test_after_a_patch_that_was_cut_off_the_next_is_sent_twice(kind: str) 
         scene.say(COLD)
         await anyio.sleep(60)
         assert scene.server.statuses == ["False", "False"]
+
+
+async def test_at_the_end_nobody_waits_to_send_twice() -> None:
+    """The last word is out: the process need not stay for another one."""
+    lead = Shared(held=True)
+    async with publishing(Server(takes=30), lead, wanted=READY) as scene:
+        await anyio.sleep(1)
+        scene.server.takes = 0
+        scene.end(STOPPED)
+        await anyio.sleep(0.01)
+        assert (scene.server.statuses, lead.left) == (["False"], True)
 
 
 @pytest.mark.parametrize("kind", ["403", "429", "ConnectError"])
