@@ -62,9 +62,7 @@ class ReadinessGate:
 def _directory(account: object) -> Path | None:
     """Return the directory, if there is one."""
     path: object = (
-        os.fspath(cast("os.PathLike[str]", account))
-        if isinstance(account, os.PathLike)
-        else account
+        os.fspath(cast("os.PathLike[str]", account)) if hasattr(account, "__fspath__") else account
     )
     if path is not None and (not isinstance(path, str) or not path):
         expected = "the directory of a ServiceAccount's token, or None for the kubelet's"
