@@ -224,27 +224,30 @@ class Publisher:
 
     async def _send(self, condition: Condition) -> bool:
         """Send it; return whether it was taken, or False if it was overtaken."""
-        taken: list[bool] = []
         failures: list[Exception] = []
+        sending, watching = anyio.CancelScope(), anyio.CancelScope()
         async with anyio.create_task_group() as group:
-            group.start_soon(self._overtake, condition, group.cancel_scope)
-            try:
-                await self._patch(body_of(self._kind, condition))
-                taken.append(True)
-            except Exception as exc:  # noqa: BLE001  # raised again, outside of the group
-                failures.append(exc)
-            group.cancel_scope.cancel()
+            group.start_soon(self._overtake, condition, sending, watching)
+            with sending:
+                try:
+                    await self._patch(body_of(self._kind, condition))
+                except Exception as exc:  # noqa: BLE001  # raised again, outside of the group
+                    failures.append(exc)
+            watching.cancel()
         for failure in failures:
             raise failure
-        return bool(taken)
+        return not sending.cancelled_caught
 
-    async def _overtake(self, condition: Condition, scope: anyio.CancelScope) -> None:
+    async def _overtake(
+        self, condition: Condition, sending: anyio.CancelScope, watching: anyio.CancelScope
+    ) -> None:
         """Give a patch up when the app ends, and it says something else."""
-        while True:
-            await self._news.wait()
-            _final, wanted = self._listen()
-            if wanted is not None and wanted.ending and wanted.status is not condition.status:
-                scope.cancel()
+        with watching:
+            while True:
+                await self._news.wait()
+                _final, wanted = self._listen()
+                if wanted is not None and wanted.ending and wanted.status is not condition.status:
+                    sending.cancel()
 
     # -- what becomes of it -----------------------------------------------------------------------
 
