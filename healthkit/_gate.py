@@ -27,7 +27,7 @@ from healthkit._gate_rules import Wanted, without_notes
 from healthkit._gate_wire import MISSING, Patch
 from healthkit._log import logger
 from healthkit._model import Phase
-from healthkit._own_loop import new_event_loop
+from healthkit._own_loop import new_daemon_loop
 from healthkit._state_dir import StateDir
 from healthkit.errors import KubernetesError
 
@@ -42,6 +42,10 @@ _OUTSIDE: Final = "readiness gate: off, for this is no pod (KUBERNETES_SERVICE_H
 _WITHOUT_IT: Final = (
     "readiness gate: off, for %s is not there: expected automountServiceAccountToken: true, and"
     " a Role that allows patch of pods/status"
+)
+_ANOTHER: Final = (
+    "readiness gate: off for this Health, for another one of this process publishes %s: expected"
+    " one Health, or a condition of its own for each by ReadinessGate(health, condition)"
 )
 
 
@@ -168,6 +172,8 @@ class _Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awake = False
         self._over = False
+        #: What is said first, however soon the app is ready; None if that is for others to say.
+        self._first: Wanted | None = None
         #: The last word: see `_gate_publisher.Source`.
         self.final: Wanted | None = None
         self._publisher: Publisher | None = None
@@ -178,14 +184,24 @@ class _Session:
         return "off" if self._publisher is None else self._publisher.state
 
     def start(self) -> None:
-        """Start the thread; if there can't be one, say so."""
+        """Start the thread; if there can't be one, or must not be, say so."""
+        if any(other.rivals(self._gate) for other in tuple(_SESSIONS)):
+            logger.error(_ANOTHER, self._gate.settings.kind)
+            self._close()
+            return
         _SESSIONS.add(self)
+        self._first = self.look()
         try:
             _real.thread(self._run, "healthkit gate").start()
         except RuntimeError as exc:
             self._close()
             line = "readiness gate: can't start a thread (%s): expected one; nothing is published"
             logger.error(line, exc)
+
+    def rivals(self, gate: Gate) -> bool:
+        """Whether it publishes the same condition in this process, for another one."""
+        is_here = self._pid == os.getpid() and self.final is None
+        return is_here and self._gate is not gate and self._gate.settings.kind == gate.settings.kind
 
     def changed(self) -> None:
         """Have the publisher look."""
@@ -216,13 +232,16 @@ class _Session:
 
     def look(self) -> Wanted | None:
         """Say what the condition should be. See `_gate_publisher.Source`."""
+        first, self._first = self._first, None
+        if first is not None:  # what the container before has left is reset
+            return first
         return self._gate.wanted(self.subject) if self.subject.knows_pod else None
 
     def _run(self) -> None:
         try:
             patch = self._gate.patch()
             if patch is not None:
-                with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                with asyncio.Runner(loop_factory=new_daemon_loop) as runner:
                     self._loop = runner.get_loop()
                     runner.run(self._publish(patch))
         except KubernetesError as exc:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _NAME: Final = "gate-"
 #: More is not ours.
 _LONGEST: Final = 16_384
+#: The last second of the year 9999 in Unix time: a timestamp has four digits for the year.
+_LATEST: Final = 253_402_300_799
 
 
 class Leading(Protocol):
@@ -93,22 +95,28 @@ class Lead:
         return f"<Lead {'held' if self._file >= 0 else 'not held'}>"
 
     def leads(self) -> bool:
-        """Take the lock if nobody has it; return whether it is held."""
-        if self._file >= 0 and is_at(self._path, self._file):
-            return True
-        self.leave()
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        """Take the lock if nobody has it; return whether it is held.
+
+        It is taken anew each time, for a process loses its lock when anything in it closes that
+        file: the thread of the life before, for one.
+        """
         try:
-            file = os.open(self._path, flags, 0o600)
+            self._open()
         except OSError:
             return True
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
-            os.close(file)
+            self.leave()
             return not isinstance(exc, BlockingIOError | PermissionError)
-        self._file = file
         return True
+
+    def _open(self) -> None:
+        """Have the file open that is there now."""
+        if self._file < 0 or not is_at(self._path, self._file):
+            self.leave()
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            self._file = os.open(self._path, flags, 0o600)
 
     def remembered(self) -> Condition | None:
         """Read what was published last."""
@@ -143,5 +151,7 @@ def _condition(found: object) -> Condition:
     said = cast("Mapping[str, object]", found)
     status, line, since = said["status"], said["line"], said["since"]
     if not isinstance(status, bool) or not isinstance(line, str) or not isinstance(since, int):
+        raise TypeError
+    if not 0 <= since <= _LATEST:
         raise TypeError
     return Condition(status, line, since)

@@ -7,7 +7,7 @@ Nothing is sent while nothing has changed. The first patch of a life is always s
 outlives its container, and nobody else puts back what the last one has left. What changes while a
 patch is under way, or is waited with, is published as it is then. A patch that is under way is
 overtaken only by an end: a request that was cut off may still be taken by the server, after the
-next one.
+next one. After one that was cut off what says otherwise is therefore sent twice.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks when nobody says that there is something to see: for the lock, mostly.
 TICK: Final = 1.0
+#: Seconds until what was taken is sent once more: by then the server has dropped what was cut off.
+AGAIN_AFTER: Final = 1.0
 #: Seconds that a life's last word may take.
 LEFT_WITHIN: Final = 1.0
 
@@ -87,11 +89,15 @@ class Publisher:
         self._told: Condition | None = None
         #: What was sent last, whatever became of it, by this worker or by the one before.
         self._before: Condition | None = None
+        #: When it was sent, and how many were.
         self._sent = -math.inf
+        self._patches = 0
         #: When it may be tried again after a failure, and whether the server has said so.
         self._retry_at = -math.inf
         self._asked_to_wait = False
         self._hurried = False
+        #: The status of a patch that was cut off, and may be taken yet; None if there is none.
+        self._cut_off: bool | None = None
         self._delays = backoff(rng)
         #: Which failures were logged since the last success.
         self._said = set[str]()
@@ -116,11 +122,21 @@ class Publisher:
         """Publish until the last word is said, or was given its time."""
         try:
             with self._scope:
-                while not await self._is_over():
+                while not await self._step():
                     pass
         finally:
             self._lead.leave()
             self._leading = False
+
+    async def _step(self) -> bool:
+        """Do one turn; a bug in it ends nothing, and is tried again."""
+        try:
+            return await self._is_over()
+        except Exception as exc:  # noqa: BLE001  # a dead publisher would leave a True for ever
+            self._failed(exc)
+            with anyio.move_on_after(self._retry_at - anyio.current_time()):
+                await self._news.wait()
+            return False
 
     async def _is_over(self) -> bool:
         """Do what there is to do, and wait for more; return whether there is no more."""
@@ -140,6 +156,7 @@ class Publisher:
         final = self._source.final
         if final is not None and self._scope.deadline == math.inf:
             self._scope.deadline = anyio.current_time() + LEFT_WITHIN
+            self._hurried = False
         return final, final or self._source.look()
 
     def _is_told(self, wanted: Wanted) -> bool:
@@ -175,47 +192,62 @@ class Publisher:
         ends = wanted.ending and not wanted.status
         if ends and not self._hurried and not self._asked_to_wait:
             self._hurried = True
+            self._delays = backoff(self._rng)  # there is no minute left to wait for
             return -math.inf
-        return max(self._retry_at, due(wanted, self._told, self._sent))
+        return max(
+            self._retry_at, due(wanted, self._told, self._sent, is_second=self._patches == 1)
+        )
 
     async def _publish(self, wanted: Wanted) -> None:
         condition = condition_of(wanted, self._before, time.time())
         self._before, self._told = condition, None
         self._lead.remember(None)  # while it is uncertain
         self._sent = anyio.current_time()
+        self._patches += 1
         try:
             taken = await self._send(condition)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the app goes on, and so does this
+            if _may_be_taken(exc):
+                self._cut_off = condition.status
             self._failed(exc)
             return
-        if taken:
+        if not taken:
+            self._cut_off = condition.status
+            return
+        self._succeeded(condition)
+        if self._cut_off is (not condition.status) and self._source.final is None:
+            self._retry_at = anyio.current_time() + AGAIN_AFTER
+        else:
             self._told = condition
             self._lead.remember(condition)
-            self._succeeded(condition)
+        self._cut_off = None
 
     async def _send(self, condition: Condition) -> bool:
         """Send it; return whether it was taken, or False if it was overtaken."""
-        taken: list[bool] = []
         failures: list[Exception] = []
+        sending, watching = anyio.CancelScope(), anyio.CancelScope()
         async with anyio.create_task_group() as group:
-            group.start_soon(self._overtake, condition, group.cancel_scope)
-            try:
-                await self._patch(body_of(self._kind, condition))
-                taken.append(True)
-            except Exception as exc:  # noqa: BLE001  # raised again, outside of the group
-                failures.append(exc)
-            group.cancel_scope.cancel()
+            group.start_soon(self._overtake, condition, sending, watching)
+            with sending:
+                try:
+                    await self._patch(body_of(self._kind, condition))
+                except Exception as exc:  # noqa: BLE001  # raised again, outside of the group
+                    failures.append(exc)
+            watching.cancel()
         for failure in failures:
             raise failure
-        return bool(taken)
+        return not sending.cancelled_caught
 
-    async def _overtake(self, condition: Condition, scope: anyio.CancelScope) -> None:
+    async def _overtake(
+        self, condition: Condition, sending: anyio.CancelScope, watching: anyio.CancelScope
+    ) -> None:
         """Give a patch up when the app ends, and it says something else."""
-        while True:
-            await self._news.wait()
-            _final, wanted = self._listen()
-            if wanted is not None and wanted.ending and wanted.status is not condition.status:
-                scope.cancel()
+        with watching:
+            while True:
+                await self._news.wait()
+                _final, wanted = self._listen()
+                if wanted is not None and wanted.ending and wanted.status is not condition.status:
+                    sending.cancel()
 
     # -- what becomes of it -----------------------------------------------------------------------
 
@@ -244,6 +276,11 @@ class Publisher:
             line,
             exc_info=trace[0],
         )
+
+
+def _may_be_taken(exc: Exception) -> bool:
+    """Whether the server may have the patch, and take it later."""
+    return isinstance(exc, PatchError) and exc.kind != "ConnectError" and exc.kind[0] != "4"
 
 
 def _kind(exc: Exception) -> str:

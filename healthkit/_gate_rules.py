@@ -73,11 +73,20 @@ def condition_of(wanted: Wanted, before: Condition | None, now: float) -> Condit
     return Condition(wanted.status, wanted.line, before.since if before and same else int(now))
 
 
-def due(wanted: Wanted, told: Condition | None, sent: float) -> float:
-    """Return from when on a change may be sent: on the clock of `sent`, when the last one was."""
+def due(wanted: Wanted, told: Condition | None, sent: float, *, is_second: bool = False) -> float:
+    """Return from when on a change may be sent.
+
+    Args:
+        wanted: what it should say.
+        told: what is published; None if that is uncertain.
+        sent: when that was sent. The result is on the same clock.
+        is_second: whether that was the life's first: what a short warm-up brings is no flapping.
+    """
     if told is None or (wanted.ending and not wanted.status and told.status):
         return sent
-    return sent + (SPACING if told.status is not wanted.status else SPACING_OF_WORDS)
+    if told.status is wanted.status:
+        return sent + SPACING_OF_WORDS
+    return sent if is_second else sent + SPACING
 
 
 def reason(condition: Condition) -> str:

@@ -11,7 +11,7 @@ is not read.
 from __future__ import annotations
 
 import importlib
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
@@ -125,17 +125,13 @@ class Patch:
     async def _answer(self, body: bytes, headers: dict[str, str]) -> AsyncGenerator[httpx.Response]:
         import httpx  # noqa: PLC0415  # an extra
 
-        client = httpx.AsyncClient(
-            verify=self._pod.trust(),
-            trust_env=False,  # a proxy must not see the token
-            timeout=PATCHED_WITHIN,
-            transport=self._transport,
+        # No client: it would log each patch that fails, take a proxy and follow redirects.
+        transport = self._transport or httpx.AsyncHTTPTransport(
+            verify=self._pod.trust(), trust_env=False
         )
         try:
-            async with (
-                client,
-                client.stream("PATCH", self._pod.url, content=body, headers=headers) as answer,
-            ):
+            request = httpx.Request("PATCH", self._pod.url, content=body, headers=headers)
+            async with transport, aclosing(await transport.handle_async_request(request)) as answer:
                 yield answer
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as exc:
             kind = type(exc).__name__

@@ -30,6 +30,15 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return _RealLoop() if _real.is_patched() else asyncio.new_event_loop()
 
 
+def new_daemon_loop() -> asyncio.AbstractEventLoop:
+    """Make one that nobody waits for: a name that is looked up does not hold up the exit.
+
+    The threads of the default pool are waited for when the loop is closed, and by the interpreter.
+    A resolver that does not answer takes 10 s and more.
+    """
+    return _RealLoop()
+
+
 class _RealLoop(asyncio.SelectorEventLoop):
     """A loop that waits with the system's own selector, and for threads that are threads."""
 

@@ -6,14 +6,12 @@ to be called. httpx is needed: ``pip install 'healthkit-asgi[kubernetes]'``.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, cast, final
 
 from healthkit import _validate
 from healthkit._health import Health
-
-if TYPE_CHECKING:
-    import os
 
 __all__ = ["CACHE_WARM", "ReadinessGate"]
 
@@ -42,7 +40,8 @@ class ReadinessGate:
             None is where the kubelet mounts them.
 
     Raises:
-        ConfigError: it is no Health, or no such type; the Health has a gate already, or has begun.
+        ConfigError: it is no Health, no such type or no directory; the Health has a gate already,
+            or has begun.
     """
 
     def __init__(
@@ -54,10 +53,21 @@ class ReadinessGate:
     ) -> None:
         _refuse_others(health)
         kind = _validate.condition("ReadinessGate condition", condition)
-        self._gate = health.publish(kind, None if account is None else Path(account))
+        self._gate = health.publish(kind, _directory(account))
 
     def __repr__(self) -> str:
         return "<ReadinessGate off>" if self._gate is None else repr(self._gate)
+
+
+def _directory(account: object) -> Path | None:
+    """Return the directory, if there is one."""
+    path: object = (
+        os.fspath(cast("os.PathLike[str]", account)) if hasattr(account, "__fspath__") else account
+    )
+    if path is not None and (not isinstance(path, str) or not path):
+        expected = "the directory of a ServiceAccount's token, or None for the kubelet's"
+        raise _validate.refuse("ReadinessGate account", account, expected)
+    return None if path is None else Path(path)
 
 
 def _refuse_others(health: object) -> None:

@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from healthkit import Health, HealthMiddleware, _gate, _gate_pod, _gate_wire, _real
+from healthkit import Health, HealthMiddleware, _gate, _gate_pod, _gate_wire, _own_loop, _real
 from healthkit._gate_pod import InPod
 from healthkit._gate_wire import Patch
 from healthkit.kubernetes import ReadinessGate
@@ -101,6 +101,48 @@ async def test_a_life_is_published_by_a_thread(api: Api, tmp_path: Path) -> None
     await happens(lambda: repr(gate) == f"<ReadinessGate {KIND} not publishing>")
     assert api.statuses[-1] == "False"
     assert api.threads == {"healthkit gate"}
+
+
+@BOTH_REAL
+async def test_what_was_left_is_reset_first(api: Api) -> None:
+    """Also where there is nothing to warm up: nobody sees the True of another container as ours."""
+    health = Health()
+    gate = ReadinessGate(health)
+    for _ in range(5):
+        api.statuses.clear()
+        async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+            await happens(lambda: "published True" in repr(gate))
+        assert api.statuses == ["False", "True", "False"]
+
+
+async def test_the_publisher_never_waits_for_a_pool(api: Api) -> None:
+    """A name that can't be looked up would keep the process from ending."""
+    health = Health()
+    gate = ReadinessGate(health)
+    async with lifespan_of(HealthMiddleware(plain_app, health=health)):
+        await happens(lambda: "published True" in repr(gate))
+        assert gate._gate is not None
+        assert gate._gate._session is not None
+        assert isinstance(gate._gate._session._loop, _own_loop._RealLoop)
+    assert api.threads == {"healthkit gate"}
+
+
+async def test_two_healths_do_not_publish_the_same(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second is off, and says so: one that is ready would hide one that is not."""
+    first, second, third = Health(), Health(), Health()
+    gates = [ReadinessGate(first), ReadinessGate(second), ReadinessGate(third, "shop.example/warm")]
+    apps = [HealthMiddleware(plain_app, health=health) for health in (first, second, third)]
+    async with lifespan_of(apps[0]), lifespan_of(apps[1]), lifespan_of(apps[2]):
+        await happens(lambda: "published True" in repr(gates[0]))
+        await happens(lambda: "published True" in repr(gates[2]))
+        assert repr(gates[1]) == f"<ReadinessGate {KIND} off>"
+        assert api.statuses.count("True") == 2
+    errors = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+    assert errors == [_gate._ANOTHER % KIND]
+    async with lifespan_of(apps[1]):
+        await happens(lambda: "published True" in repr(gates[1]))
 
 
 async def test_a_life_that_is_over_has_no_say(api: Api) -> None:

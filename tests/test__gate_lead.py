@@ -103,6 +103,17 @@ def test_a_file_that_was_removed_is_made_anew(tmp_path: Path) -> None:
     lead.leave()
 
 
+def test_a_lock_that_the_process_has_lost_is_taken_again(tmp_path: Path) -> None:
+    """Whoever else in the process closes the file takes it from all: fcntl's locks are so."""
+    lead, before = Lead(StateDir(str(tmp_path)), KIND), Lead(StateDir(str(tmp_path)), KIND)
+    assert lead.leads()
+    assert before.leads()
+    before.leave()
+    assert lead.leads()
+    assert not other_leads(tmp_path)
+    lead.leave()
+
+
 def test_what_was_published_is_remembered(tmp_path: Path) -> None:
     """By the next publisher; what is uncertain is forgotten."""
     lead = Lead(StateDir(str(tmp_path)), KIND)
@@ -115,7 +126,8 @@ def test_what_was_published_is_remembered(tmp_path: Path) -> None:
     assert lead.remembered() == SAID
     lead.remember(None)
     assert lead.remembered() is None
-    for nonsense in ("[]", '{"status": 1, "line": "ok", "since": 7}', "{}", "\xff"):
+    far = '{"status": true, "line": "ok", "since": 1e12}'.replace("1e12", "1" + "0" * 12)
+    for nonsense in ("[]", '{"status": 1, "line": "ok", "since": 7}', "{}", "\xff", far):
         the_file(tmp_path).write_text(nonsense, encoding="latin-1")
         assert lead.remembered() is None
     lead.leave()

@@ -177,10 +177,26 @@ async def test_a_flap_is_published_as_it_is_in_the_end() -> None:
             await anyio.sleep(0.01)
         scene.say(READY)
         await anyio.sleep(2)
-        assert len(scene.server.asked) <= 12
+        assert len(scene.server.asked) <= 13
         assert scene.server.statuses[-1] == "True"
         gaps = [later - one for one, later in itertools.pairwise(scene.server.asked)]
-        assert min(gaps) >= 0.99
+        assert min(gaps[1:]) >= 0.99
+
+
+async def test_a_warm_up_of_a_moment_is_no_flap() -> None:
+    """The first True waits for nothing but the patch before it; what comes then is spaced."""
+    async with publishing() as scene:
+        scene.say(Wanted(status=False, line="warming: b"))
+        await anyio.sleep(0.01)
+        assert scene.server.statuses == ["False"]
+        scene.say(READY)
+        await anyio.sleep(0.01)
+        assert scene.server.statuses == ["False", "True"]
+        scene.say(COLD)
+        await anyio.sleep(0.9)
+        assert scene.server.statuses == ["False", "True"]
+        await anyio.sleep(0.2)
+        assert scene.server.statuses == ["False", "True", "False"]
 
 
 async def test_other_words_are_published_rarely() -> None:
@@ -267,9 +283,89 @@ async def test_failures_are_tried_again_ever_more_rarely(
     assert caplog.records[2].exc_info is not None
 
 
+async def test_a_bug_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once, tried again, and the last word is said all the same."""
+    async with publishing(wanted=READY) as scene:
+        with monkeypatch.context() as broken:
+            broken.setattr(scene.source, "look", lambda: 1 / 0)
+            await anyio.sleep(600)
+        await anyio.sleep(60)
+        scene.say(COLD)
+        await anyio.sleep(0.1)
+        assert scene.server.statuses == ["True", "False"]
+        monkeypatch.setattr(scene.source, "look", lambda: 1 / 0)
+        scene.publisher.wake()
+        await anyio.sleep(0.01)
+        scene.end(Wanted(status=True, line="ok"))
+        await anyio.sleep(0.01)
+        assert repr(scene.publisher).startswith("<Publisher not publishing")
+    said = [one for one in caplog.records if one.levelname == "WARNING"]
+    assert [one.getMessage().rpartition(": ")[2] for one in said] == ["ZeroDivisionError"] * 2
+
+
+async def test_a_drain_is_tried_again_soon() -> None:
+    """Whatever the pause had grown to; and the last word is tried once more."""
+    server = Server(failure=PatchError("500", "500"))
+    async with publishing(server) as scene:
+        await anyio.sleep(600)
+        scene.say(DRAINING)
+        await anyio.sleep(1.2)
+        before = len(server.asked)
+        assert server.asked[-1] - server.asked[-2] <= 1.01
+        await anyio.sleep(30)
+        before = len(server.asked)
+        server.failure = None
+        scene.end(STOPPED)
+        await anyio.sleep(0.01)
+        assert len(server.asked) == before + 1
+        assert server.statuses == ["False"]
+
+
+@pytest.mark.parametrize("kind", ["timeout", "ReadError", "504"])
+async def test_after_a_patch_that_was_cut_off_the_next_is_sent_twice(kind: str) -> None:
+    """The server may take it after the next one, and nobody would ever put that right."""
+    async with publishing(Server(takes=30), wanted=READY) as scene:
+        await anyio.sleep(1)
+        scene.server.takes = 0
+        scene.say(DRAINING)
+        await anyio.sleep(0.1)
+        assert scene.server.statuses == ["False"]
+        await anyio.sleep(60)
+        assert scene.server.statuses == ["False", "False"]
+    async with publishing(Server(failures=[PatchError(kind, kind)]), wanted=READY) as scene:
+        scene.say(COLD)
+        await anyio.sleep(60)
+        assert scene.server.statuses == ["False", "False"]
+
+
+async def test_at_the_end_nobody_waits_to_send_twice() -> None:
+    """The last word is out: the process need not stay for another one."""
+    lead = Shared(held=True)
+    async with publishing(Server(takes=30), lead, wanted=READY) as scene:
+        await anyio.sleep(1)
+        scene.server.takes = 0
+        scene.end(STOPPED)
+        await anyio.sleep(0.01)
+        assert (scene.server.statuses, lead.left) == (["False"], True)
+
+
+@pytest.mark.parametrize("kind", ["403", "429", "ConnectError"])
+async def test_after_a_refusal_the_next_is_sent_once(kind: str) -> None:
+    """What was not taken never will be. Nor twice the same."""
+    async with publishing(Server(failures=[PatchError(kind, kind)]), wanted=READY) as scene:
+        scene.say(COLD)
+        await anyio.sleep(60)
+        assert scene.server.statuses == ["False"]
+    async with publishing(Server(failures=[PatchError("504", "504")])) as scene:
+        await anyio.sleep(60)
+        assert scene.server.statuses == ["False"]
+
+
 async def test_what_failed_is_published_as_it_is_then() -> None:
     """Not what was wanted before."""
-    async with publishing(Server(failure=PatchError("timeout", "no answer"))) as scene:
+    async with publishing(Server(failure=PatchError("ConnectError", "refused"))) as scene:
         await anyio.sleep(10)
         scene.say(READY)
         scene.server.failure = None

@@ -132,6 +132,14 @@ async def test_a_foreign_error_is_translated(error: Exception, line: str, pod: I
     assert raised.value.__cause__ is error
 
 
+async def test_httpx_logs_no_patch(pod: InPod, caplog: pytest.LogCaptureFixture) -> None:
+    """What is tried again for an hour is said once, by healthkit."""
+    caplog.set_level("INFO")
+    with pytest.raises(PatchError):
+        await a_patch(pod, Answering(403))(b"{}")
+    assert caplog.text == ""
+
+
 async def test_a_server_that_hangs_is_given_up(pod: InPod) -> None:
     """After the whole time, whatever trickles in."""
 

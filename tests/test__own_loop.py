@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from healthkit._own_loop import new_event_loop
+from healthkit._own_loop import new_daemon_loop, new_event_loop
 from tests.test__real import FakeMonkey
 from tests.test__real import patched as _patched_process
 
@@ -36,6 +36,33 @@ def test_without_gevent_it_is_the_policy_s() -> None:
     assert type(loop) is type(other)
     loop.close()
     other.close()
+
+
+def test_a_resolver_that_hangs_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the end of the loop nor the interpreter's, which waits for no daemon."""
+    released = threading.Event()
+    looking: list[threading.Thread] = []
+
+    def hang(*_what: object, **_more: object) -> list[object]:
+        looking.append(threading.current_thread())
+        released.wait()
+        return []
+
+    async def main() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await asyncio.get_running_loop().getaddrinfo("api.example", 443)
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    began = time.monotonic()
+    try:
+        with asyncio.Runner(loop_factory=new_daemon_loop) as runner:
+            runner.run(main())
+        assert time.monotonic() - began < 1
+        assert [one.daemon for one in looking] == [True]
+    finally:
+        released.set()
+        looking[0].join()
 
 
 def test_a_thread_is_a_thread(runner: asyncio.Runner) -> None:

@@ -45,6 +45,16 @@ def test_importing_everything_leaves_starlette_alone() -> None:
     assert "starlette" not in _modules_after("from healthkit import *")
 
 
+def test_httpx_is_imported_by_nobody_who_publishes_nothing() -> None:
+    """Neither by the commands, of which a probe is one, nor by an app before its first patch."""
+    for code in ("import healthkit.cli", "from healthkit import Health\nHealth()"):
+        assert not _modules_after(code) & {"httpx", "httpcore"}
+    gate = (
+        "from healthkit.kubernetes import *\nfrom healthkit import Health\nReadinessGate(Health())"
+    )
+    assert not _modules_after(gate) & {"httpx", "httpcore"}
+
+
 def test_trio_is_imported_by_nobody_who_does_not_run_on_it() -> None:
     """It is no dependency, and a process on asyncio does not pay for it where it is installed."""
     begin = "async def begin(): Loop(); current_time()"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from healthkit import ConfigError, Health, HealthMiddleware
 from healthkit.kubernetes import CACHE_WARM, ReadinessGate
 from tests.servers import lifespan_of, plain_app
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_condition_has_a_default() -> None:
@@ -63,6 +66,21 @@ def test_what_is_no_health_is_refused() -> None:
     """Whatever a type checker was told."""
     with pytest.raises(ConfigError, match="^ReadinessGate health='x': expected a Health"):
         ReadinessGate(cast("Health", "x"))
+
+
+@pytest.mark.parametrize("account", [3, b"/run", ""])
+def test_what_is_no_directory_is_refused(account: object) -> None:
+    """In one line, as any argument."""
+    with pytest.raises(ConfigError, match="^ReadinessGate account=.*: expected the directory of"):
+        ReadinessGate(Health(), account=cast("str", account))
+
+
+def test_a_directory_may_be_a_path(tmp_path: Path) -> None:
+    """Of either kind."""
+    for account in (tmp_path, str(tmp_path)):
+        gate = ReadinessGate(Health(), account=account)._gate
+        assert gate is not None
+        assert gate.settings.account == tmp_path
 
 
 def test_a_health_has_one_gate() -> None:
