@@ -26,7 +26,7 @@ coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all li
 	$(BIN)/coverage report
 
 test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
-	$(BIN)/python -m pytest tests/integration -m "not matrix and not hooks and not chart" -n 2
+	$(BIN)/python -m pytest tests/integration/test_zero_loss.py tests/integration -m "not matrix and not hooks and not chart" -n 3
 
 hooks: $(VENV)/.dev  ## pre-commit's hooks, run by pre-commit; fetches it
 	$(BIN)/python -m pytest tests/integration/test_pre_commit.py -m hooks

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.chart.render import Fields
 
-pytestmark = needs("helm4")
+pytestmark = [needs("helm4"), pytest.mark.chart]
 
 #: How the alerts of the issue are called, and one more.
 NAMES: Final = {
@@ -214,16 +214,12 @@ def play(folder: Path, test: Fields) -> tuple[int, str]:
     return ran(folder, "test", "rules", "tests.yml")
 
 
-#: For each alert the case that says what it says: the other lives are for `make chart`.
+#: For each alert the case that says what it says.
 SAID: Final = [name for name, one in CASES.items() if one.description]
-FIRST: Final = {tuple(CASES[name].fires): name for name in reversed(SAID)}.values()
 
 
 @needs_promtool
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name in FIRST else pytest.mark.chart) for name in CASES],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_an_alert_fires_then_and_at_no_other_time(rendered: Path, name: str) -> None:
     """No other alert does, either."""
     code, said = play(rendered, in_promtools_words(CASES[name]))
@@ -237,7 +233,6 @@ def test_each_alert_has_a_case_in_which_it_fires() -> None:
 
 
 @needs_promtool
-@pytest.mark.chart
 @pytest.mark.parametrize("name", SAID)
 def test_what_it_says(rendered: Path, name: str) -> None:
     """The pod and the check by name, and the runbook of its own."""

@@ -18,7 +18,7 @@ from tests.chart.tools import needs
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = needs("helm4")
+pytestmark = [needs("helm4"), pytest.mark.chart]
 
 NEWEST: Final = VERSIONS[-1]
 

@@ -13,7 +13,7 @@ from tests.chart.numbers import IMAGE
 from tests.chart.render import CHART, RELEASE, Fields, Rendered, is_test, template
 from tests.chart.tools import needs
 
-pytestmark = needs("helm4")
+pytestmark = [needs("helm4"), pytest.mark.chart]
 
 #: The name of all objects, and by what the pods are found.
 NAME: Final = f"{RELEASE}-healthkit-app"

@@ -17,7 +17,7 @@ from tests.chart.tools import needs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-pytestmark = needs("helm4")
+pytestmark = [needs("helm4"), pytest.mark.chart]
 
 #: The Service of the app.
 APP: Final = f"{RELEASE}-healthkit-app"
