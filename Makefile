@@ -22,8 +22,7 @@ test-quick: $(VENV)/.dev .tools/.fetched  ## everything in virtual time
 	@sh tests/quick.sh $(BIN)/python
 
 coverage: $(VENV)/.dev  ## the same, with the coverage that it must have: all lines and branches
-	$(BIN)/coverage run -m pytest --ignore=tests/integration --ignore=tests/chart
-	$(BIN)/coverage report
+	@sh tests/coverage.sh $(BIN)/python
 
 test-servers: $(VENV)/.dev  ## real servers, real signals, a real client
 	$(BIN)/python -m pytest tests/integration/test_zero_loss.py tests/integration -m "not matrix and not hooks and not chart" -n 3
