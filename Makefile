@@ -32,7 +32,8 @@ hooks: $(VENV)/.dev  ## pre-commit's hooks, run by pre-commit; fetches it
 
 chart: $(VENV)/.dev $(NODE)/node_modules  ## the Helm chart, all of it: real helm 4 and 3, schemas; fetches them; a minute
 	@PYTHON=$(BIN)/python sh tests/chart/fetch.sh .tools
-	$(BIN)/python -m pytest tests/chart tests/integration/test_dashboard.py -n 2
+	$(BIN)/python -m pytest tests/chart tests/cluster/own -n 2 \
+		tests/integration/test_dashboard.py tests/integration/test_cluster_programs.py
 
 e2e: $(VENV)/.dev  ## the chart on the cluster of KUBECONFIG, with HEALTHKIT_E2E_IMAGE; some 15 minutes
 	@$(BIN)/python -m tests.cluster.settings

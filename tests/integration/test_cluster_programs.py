@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+#: They are tested with the chart, which the suite installs.
+pytestmark = pytest.mark.chart
+
 APP: Final = "tests.cluster.app:app"
 #: Seconds for anything that is waited for.
 PATIENCE: Final = 15.0

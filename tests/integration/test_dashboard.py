@@ -17,7 +17,7 @@ from examples.pod.server import Server
 from tests.chart.board import dashboard, queries
 from tests.chart.rules import groups, promtool
 from tests.chart.tools import needs
-from tests.integration.test_metrics import APP, PATIENCE, free_port, running, until
+from tests.integration.test_metrics import APP, PATIENCE, scraping, until
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
@@ -64,32 +64,24 @@ async def test_every_query_and_every_rule(tmp_path: Path) -> None:
 
 
 def _evaluates_all(prometheus: str, folder: Path) -> None:
-    with free_port() as port:
-        address = f"127.0.0.1:{port}"
-        options = ["--config.file=prometheus.yml", f"--web.listen-address={address}"]
-        options += ["--storage.tsdb.path=data", "--log.level=warn"]
-        with (
-            running(folder, prometheus, *options),
-            httpx.Client(base_url=f"http://{address}/api/v1", trust_env=False) as http,
-        ):
+    with scraping(prometheus, folder) as http:
 
-            def result(expr: str) -> list[Any]:
-                answer = http.get("/query", params={"query": expr}).json()
-                assert answer["status"] == "success", (expr, answer)
-                found: list[Any] = answer["data"]["result"]
-                return found
+        def result(expr: str) -> list[Any]:
+            answer = http.get("/query", params={"query": expr}).json()
+            assert answer["status"] == "success", (expr, answer)
+            found: list[Any] = answer["data"]["result"]
+            return found
 
-            def rules() -> list[dict[str, str]]:
-                found = http.get("/rules").json()["data"]["groups"]
-                return [rule for group in found for rule in group["rules"]]
+        def rules() -> list[dict[str, str]]:
+            found = http.get("/rules").json()["data"]["groups"]
+            return [rule for group in found for rule in group["rules"]]
 
-            until(lambda: http.get("/status/config").is_success, folder)
-            # A rate takes two scrapes.
-            until(lambda: bool(result("rate(healthkit_check_runs_total[1m]) > 0")), folder)
-            until(lambda: {rule["health"] for rule in rules()} == {"ok"}, folder)
-            assert len(rules()) == 6
-            for query in queries(dashboard()):
-                assert bool(result(query.chosen)) is not _is_empty(query), query
+        # A rate takes two scrapes.
+        until(lambda: bool(result("rate(healthkit_check_runs_total[1m]) > 0")), folder)
+        until(lambda: {rule["health"] for rule in rules()} == {"ok"}, folder)
+        assert len(rules()) == 6
+        for query in queries(dashboard()):
+            assert bool(result(query.chosen)) is not _is_empty(query), query
 
 
 def _is_empty(query: Query) -> bool:

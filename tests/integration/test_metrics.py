@@ -204,6 +204,24 @@ async def test_prometheus_scrapes_it(promtool: str, tmp_path: Path) -> None:
 
 
 def _has_been_scraped_by(prometheus: str, folder: Path) -> None:
+    with scraping(prometheus, folder) as http:
+
+        def result(query: str) -> list[dict[str, Any]]:
+            answer = http.get("/query", params={"query": query})
+            found: list[dict[str, Any]] = answer.json()["data"]["result"]
+            return found
+
+        until(lambda: bool(result("healthkit_phase == 1")), folder)
+        assert [one["metric"]["phase"] for one in result("healthkit_phase == 1")] == ["warming"]
+        assert [one["value"][1] for one in result("up")] == ["1"]
+        known: dict[str, list[dict[str, str]]] = http.get("/metadata").json()["data"]
+        types = {name: known[name][0]["type"] for name in FAMILIES}
+        assert types == FAMILIES  # the names of OpenMetrics: the text format's have _total
+
+
+@contextlib.contextmanager
+def scraping(prometheus: str, folder: Path) -> Generator[httpx.Client]:
+    """Run a Prometheus by a folder's ``prometheus.yml``; be a client of its API."""
     with free_port() as port:
         address = f"127.0.0.1:{port}"
         options = ["--config.file=prometheus.yml", f"--web.listen-address={address}"]
@@ -212,19 +230,8 @@ def _has_been_scraped_by(prometheus: str, folder: Path) -> None:
             running(folder, prometheus, *options),
             httpx.Client(base_url=f"http://{address}/api/v1", trust_env=False) as http,
         ):
-
-            def result(query: str) -> list[dict[str, Any]]:
-                answer = http.get("/query", params={"query": query})
-                found: list[dict[str, Any]] = answer.json()["data"]["result"]
-                return found
-
             until(lambda: http.get("/status/config").is_success, folder)
-            until(lambda: bool(result("healthkit_phase == 1")), folder)
-            assert [one["metric"]["phase"] for one in result("healthkit_phase == 1")] == ["warming"]
-            assert [one["value"][1] for one in result("up")] == ["1"]
-            known: dict[str, list[dict[str, str]]] = http.get("/metadata").json()["data"]
-            types = {name: known[name][0]["type"] for name in FAMILIES}
-            assert types == FAMILIES  # the names of OpenMetrics: the text format's have _total
+            yield http
 
 
 # -- several workers ------------------------------------------------------------------------------

@@ -83,6 +83,7 @@ def _ran(folder: Path, kubectl: str) -> tuple[int, list[str]]:
     return ran.returncode, [line for line in ran.stdout.splitlines() if "can't run" in line]
 
 
+@pytest.mark.chart
 @pytest.mark.parametrize(
     ("kubectl", "said"),
     [
