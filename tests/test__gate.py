@@ -67,6 +67,9 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     monkeypatch.setattr(_gate.Gate, "patch", patch)
     monkeypatch.setattr(InPod, "trust", _trusting)
     yield made
+    for thread in threading.enumerate():
+        if thread.name == "healthkit gate":
+            thread.join(10)  # a life that was ended by hand does not wait for it
     assert not _gate._SESSIONS, "every thread has ended"
 
 
