@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _NONE: Final = -1
 _SIGTERM: Final = bytes([signal.SIGTERM])
+#: Among the bytes: what comes after it passes. No signal has this number.
+_OPENED: Final = b"\0"
 #: Bytes in one reading.
 _MANY: Final = 4096
 
@@ -79,12 +81,20 @@ class Wakeup:
         return True
 
     def let_pass(self) -> None:
-        """Pass SIGTERM on as well. Safe in any thread."""
-        self._passes = True
+        """Pass SIGTERM on as well, from now on. Safe in any thread.
+
+        What came before and was not read yet is held back still: a thread may be late.
+        """
+        try:
+            self._ours.send(_OPENED)
+        except OSError:
+            self._passes = True  # full: the thread has yet to read
 
     def remove(self) -> None:
-        """Put theirs back, unless somebody has put another one there, or theirs is closed."""
-        self._passes = True
+        """Put theirs back, unless somebody has put another one there, or theirs is closed.
+
+        Bytes that came before, and that the thread has not read, are still passed on or held back.
+        """
         theirs = self._theirs if _same_file(self._theirs, self._duplicate) else _NONE
         found = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
         if found != self._ours.fileno():
@@ -111,12 +121,14 @@ class Wakeup:
     def _pass_on(self) -> None:
         """Pass bytes on until ours is closed. Runs in the thread."""
         while signals := self._in_thread.recv(_MANY):
-            passed = signals if self._passes else signals.replace(_SIGTERM, b"")
+            before, opened, after = signals.partition(_OPENED)
+            passed = (before if self._passes else before.replace(_SIGTERM, b"")) + after
             if passed and self._duplicate != _NONE:
                 with contextlib.suppress(OSError):  # full: the loop is awake anyway
                     os.write(self._duplicate, passed)
-            if passed != signals:
+            if not self._passes and _SIGTERM in before:
                 self._held()
+            self._passes = self._passes or bool(opened)
         self._close()
 
     def _close(self) -> None:

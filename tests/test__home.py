@@ -55,6 +55,7 @@ def in_a_thread(work: Callable[[], object]) -> None:
 @pytest.fixture
 def homes(monkeypatch: pytest.MonkeyPatch) -> Iterator[weakref.WeakSet[Home]]:
     """Have no homes but the test's own, and leave none."""
+    until(lambda: not threads())  # those of the tests before are about to end
     found: weakref.WeakSet[Home] = weakref.WeakSet()
     monkeypatch.setattr(_home, "_HOMES", found)
     yield found

@@ -112,6 +112,53 @@ def test_it_can_be_told_to_let_pass(place: Place) -> None:
     wakeup.remove()
 
 
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """Have threads that begin when the test starts them."""
+    found: list[threading.Thread] = []
+
+    def never_mind(thread: threading.Thread) -> None:
+        found.append(thread)
+
+    monkeypatch.setattr("healthkit._wakeup.Thread.start", never_mind)
+    return found
+
+
+def begin(late: list[threading.Thread]) -> None:
+    """Have the thread that is late do all of its work."""
+    threading.Thread.run(late[0])
+
+
+def test_what_came_before_is_held_back_by_a_thread_that_is_late(
+    place: Place, late: list[threading.Thread]
+) -> None:
+    """Else the server would hear of one SIGTERM twice, and many a server hurries at the second."""
+    wakeup = place.interpose()
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGUSR1)
+    wakeup.let_pass()
+    signal.raise_signal(signal.SIGTERM)
+    wakeup.remove()
+    begin(late)
+    assert (place.heard(), place.heard()) == (bytes([signal.SIGUSR1]), TERM)
+    assert place.held.get(timeout=5)
+    assert place.held.empty()
+
+
+def test_a_full_thread_that_is_late_loses_nothing(
+    place: Place, late: list[threading.Thread]
+) -> None:
+    """It can't be told where the gate was opened: a signal too many is better than one too few."""
+    wakeup = place.interpose()
+    for _ in range(100_000):
+        signal.raise_signal(signal.SIGUSR1)
+    wakeup.let_pass()
+    wakeup.remove()
+    signal.set_wakeup_fd(-1)
+    begin(late)
+    assert wakeup._passes
+
+
 def test_one_can_be_given_to_them(place: Place) -> None:
     """While all others are held back, and though they do not read."""
     wakeup = place.interpose()
