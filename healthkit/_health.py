@@ -176,7 +176,7 @@ class Health(Registrar):
         raise ConfigError(f"{message} checks, use the public methods instead")
 
     def __repr__(self) -> str:
-        return f"<Health {self.phase} in_flight={self.life.in_flight}>"
+        return f"<Health {self.phase} in_flight={self.life.traffic.in_flight}>"
 
     # -- conditions -------------------------------------------------------------------------------
 
@@ -237,7 +237,7 @@ class Health(Registrar):
             ConfigError: the name is empty or no text.
         """
         checked = _validate.text("hold name", name)
-        return Hold(checked, lambda: self.life.take(f"hold {checked!r}"))
+        return Hold(checked, lambda: self.life.traffic.take(f"hold {checked!r}"))
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -346,7 +346,7 @@ class Health(Registrar):
         if self.life.running or (self._lifespan_is_open and self.life.is_here):
             return
         life = self._begin(scope, by_lifespan=False)
-        life.guard()
+        life.exit.guard()
         life.app_started({})
 
     def _life_to_drain(self) -> Life:

@@ -142,7 +142,7 @@ class Home:
         """Stand in front of SIGTERM, or say once that it can't be done from here."""
         if threading.current_thread() is threading.main_thread():
             stay.guarded = True
-            self._health.life.guard()
+            self._health.life.exit.guard()
         elif stay.guarded is None:
             stay.guarded = False
             say = functools.partial(logger.warning, UNGUARDED, threading.current_thread().name)

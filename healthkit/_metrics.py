@@ -72,7 +72,8 @@ class Metrics:
         own = _Share([], life.report().components, self._answering.counts())
         if pod is None:
             yield from _counts([own])
-            yield from _in_flight(life.in_flight, life.streams, life.holds)
+            traffic = life.traffic
+            yield from _in_flight(traffic.in_flight, traffic.streams, len(traffic.holds))
             yield from _drain(life.drain_time, life.drain_duration)
             yield from _limits(life.start_time, *life.drain_limits)
         else:
@@ -102,10 +103,11 @@ def _of_pod(pod: Pod, own: _Share, life: Life) -> Iterator[Metric]:
         for other, said in zip(others, details, strict=True)
     ]
     yield from _counts(shares)
+    traffic = life.traffic
     yield from _in_flight(
-        life.in_flight + sum(other.facts.requests for other in others),
-        life.streams + sum(other.facts.streams for other in others),
-        life.holds + sum(len(other.facts.holds) for other in others),
+        traffic.in_flight + sum(other.facts.requests for other in others),
+        traffic.streams + sum(other.facts.streams for other in others),
+        len(traffic.holds) + sum(len(other.facts.holds) for other in others),
     )
     drains = [(said.drain_time, said.drain_duration) for said in details]
     begun = [

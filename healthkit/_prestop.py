@@ -100,9 +100,9 @@ def _alone(life: Life, settings: Settings) -> Facts:
         app="",
         joined=0,
         told=min((moment for moment in moments if moment is not None), default=None),
-        requests=life.in_flight,
-        streams=life.streams,
-        holds=tuple(life.hold_labels()),
+        requests=life.traffic.in_flight,
+        streams=life.traffic.streams,
+        holds=tuple(life.traffic.holds),
         drain_delay=settings.drain_delay,
         drain_timeout=settings.drain_timeout,
     )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from healthkit._model import Pause, Probe, Report
     from healthkit._pod import Pod
     from healthkit._settings import Settings
+    from healthkit._traffic import Traffic
 
 #: Seconds between two records of a worker whose state changes all the time.
 HURRIED: Final = 0.05
@@ -54,17 +55,8 @@ class Worker(Protocol):
         ...
 
     @property
-    def in_flight(self) -> int:
-        """How many requests are in the app."""
-        ...
-
-    @property
-    def streams(self) -> int:
-        """How many long-lived streams are in the app."""
-        ...
-
-    def hold_labels(self) -> list[str]:
-        """Say what else a drain waits for."""
+    def traffic(self) -> Traffic:
+        """What is in flight through it."""
         ...
 
     @property
@@ -301,7 +293,8 @@ class Workers:
 
     def _standing(self, worker: Worker, report: Report) -> Facts:
         """Say how this worker stands."""
-        labels = worker.hold_labels()
+        traffic = worker.traffic
+        labels = traffic.holds
         more = [f"{len(labels) - HOLDS_NAMED} more"] if len(labels) > HOLDS_NAMED else []
         return Facts(
             pid=os.getpid(),
@@ -319,8 +312,8 @@ class Workers:
             pod_started=self._started_once,
             pod_ready=self._ready_once,
             pod_start_time=self._start_time,
-            requests=worker.in_flight,
-            streams=worker.streams,
+            requests=traffic.in_flight,
+            streams=traffic.streams,
             holds=(*labels[:HOLDS_NAMED], *more),
             drain_delay=self._settings.drain_delay,
             drain_timeout=self._settings.drain_timeout,

@@ -114,7 +114,7 @@ class HealthMiddleware:
             if special and (answer := self._answer(scope)) is not None:
                 await self._reply(answer, scope, receive, send)
                 return
-        flight = self._health.life.flight
+        flight = self._health.life.traffic.flight
         if flight.detour is not None or flight.calls.setdefault(send, scope) is not scope:
             await self._detoured(scope, receive, send)
             return
@@ -164,7 +164,7 @@ class HealthMiddleware:
     async def _detoured(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request in a phase in which it is not simply passed on."""
         self._health.begin_without_lifespan(scope)
-        flight = self._health.life.flight
+        flight = self._health.life.traffic.flight
         if flight.detour is Detour.REJECT:
             await self._reply(self._answering.plain(Probe.STARTUP), scope, receive, send)
             return
@@ -189,7 +189,7 @@ class HealthMiddleware:
 
     def _closes(self, scope: Scope) -> bool:
         """Whether the connection is to be closed after the answer: HTTP/1.x while draining."""
-        draining = self._health.life.flight.detour in {Detour.CLOSE, Detour.BEGIN}
+        draining = self._health.life.traffic.flight.detour in {Detour.CLOSE, Detour.BEGIN}
         return draining and scope.get("http_version", "1.1").startswith("1")
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -206,7 +206,7 @@ class HealthMiddleware:
             self._health.begin_without_lifespan(scope)
             life = self._health.life
             conversation = life.converse(receive, send)
-            await self._in_flight(life.flight, scope, conversation.receive, conversation)
+            await self._in_flight(life.traffic.flight, scope, conversation.receive, conversation)
             return
         else:
             self._health.begin_without_lifespan(scope)
@@ -286,7 +286,7 @@ class _Lifespan:
         self._seen.add(message["type"])
         if message["type"] == "lifespan.startup.complete":
             await self._life.joined()
-            self._life.guard()
+            self._life.exit.guard()
             self._life.app_started(self._scope.get("state", {}))
         elif message["type"] == "lifespan.startup.failed":
             self._life.app_failed()

@@ -124,10 +124,10 @@ class HealthMiddleware:
         answer = self._answer(environ)
         if answer is not None:
             return self._reply(answer, environ, start_response)
-        flight = self._health.life.flight
+        flight = self._health.life.traffic.flight
         if flight.detour is Detour.BEGIN:
             self.start()
-            flight = self._health.life.flight
+            flight = self._health.life.traffic.flight
         if flight.detour is Detour.REJECT:
             plain = self._answering.plain(Probe.STARTUP)
             return self._reply(plain, environ, start_response)
@@ -200,7 +200,8 @@ class HealthMiddleware:
         """Serve a request; it is in flight until its body is closed."""
         life = self._health.life
         is_stream = self._is_stream(environ)
-        leave = life.enter(one_at_a_time=not environ["wsgi.multithread"], is_stream=is_stream)
+        one_at_a_time = not environ["wsgi.multithread"]
+        leave = life.traffic.enter(one_at_a_time=one_at_a_time, is_stream=is_stream)
         try:
             body = self._app(environ, start_response)
         except BaseException:
@@ -220,14 +221,15 @@ class HealthMiddleware:
 
         One header tells most that are not. Only an app with a rule of its own pays for a scope.
         """
-        life = self._health.life
-        if not life.has_own_rule and "event-stream" not in environ.get("HTTP_ACCEPT", "").lower():
+        traffic = self._health.life.traffic
+        accepted = environ.get("HTTP_ACCEPT", "").lower()
+        if not traffic.has_own_rule and "event-stream" not in accepted:
             return False
-        return life.is_stream(_scope_of(environ))
+        return traffic.is_stream(_scope_of(environ))
 
     def _closes(self, environ: WSGIEnvironment) -> bool:
         """Whether the connection is to be closed after the answer: HTTP/1.x while draining."""
-        if self._health.life.flight.detour is not Detour.CLOSE:
+        if self._health.life.traffic.flight.detour is not Detour.CLOSE:
             return False
         server = str(environ.get("SERVER_SOFTWARE", "")).lower()
         return server.startswith(CLOSING) and _http_version(environ).startswith("1")
@@ -266,7 +268,7 @@ class _StreamBody(_Body):
     def __iter__(self) -> Iterator[bytes]:
         for part in self._body:
             yield part
-            if self._life.ends_streams:
+            if self._life.exit.ends_streams:
                 return
 
 

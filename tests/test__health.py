@@ -117,7 +117,7 @@ async def test_a_hold_belongs_to_the_life_it_was_taken_in() -> None:
         hold.__enter__()
     async with lifespan_of(app):
         hold.__exit__(None, None, None)
-        assert health.life.flight.holds == {}
+        assert health.life.traffic.flight.holds == {}
     with health.hold("before any life"):
         pass
 
@@ -126,8 +126,8 @@ def test_a_hold_before_any_life_is_released() -> None:
     """There is no loop yet to be told."""
     health = Health()
     with health.hold("import time"):
-        assert health.life.flight.manifest() == "hold 'import time'"
-    assert health.life.flight.manifest() == ""
+        assert health.life.traffic.flight.manifest() == "hold 'import time'"
+    assert health.life.traffic.flight.manifest() == ""
 
 
 async def test_fail_liveness_is_refused_inside_a_check(caplog: pytest.LogCaptureFixture) -> None:

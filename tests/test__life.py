@@ -154,7 +154,7 @@ async def test_work_in_flight_is_given_up_at_the_drain_timeout(
         assert line in [record.message for record in caplog.records]
         slow.cancel()
         await asyncio.wait([slow])
-    assert health.life.in_flight == 0
+    assert health.life.traffic.in_flight == 0
 
 
 async def test_a_hold_is_waited_for(server: Server, caplog: pytest.LogCaptureFixture) -> None:
@@ -243,7 +243,7 @@ async def test_a_life_that_is_abandoned_leaves_no_task() -> None:
     app = HealthMiddleware(plain_app, health=health)
     await ask(app)
     await health.wait_for("serving")
-    health.life._end_by_signal()
+    health.life.exit._end_by_signal()
     await anyio.sleep(1)
     health.life.abandon()
     await anyio.sleep(0.1)
@@ -326,7 +326,7 @@ async def test_without_a_delay_steady_traffic_does_not_keep_it_from_ending(serve
         sent = terminate()
         await anyio.sleep(1)
         assert server.terminated == [pytest.approx(sent + 0.5, abs=0.11)]
-        assert health.life.in_flight > 0
+        assert health.life.traffic.in_flight > 0
         assert (await ask(app, "/0")).headers[b"connection"] == b"close"
         traffic.cancel()
         await asyncio.wait([traffic, *requests])
@@ -352,14 +352,14 @@ def test_a_hold_is_never_filed_in_a_closed_flight() -> None:
 
         def __setitem__(self, token: object, label: str) -> None:
             super().__setitem__(token, label)
-            life.flight = Flight(None)
+            life.traffic.flight = Flight(None)
 
-    closed = life.flight
+    closed = life.traffic.flight
     closed.holds = Closing()
-    release = life.take("hold 'job'")
-    assert (closed.manifest(), life.flight.manifest()) == ("", "hold 'job'")
+    release = life.traffic.take("hold 'job'")
+    assert (closed.manifest(), life.traffic.flight.manifest()) == ("", "hold 'job'")
     release()
-    assert life.flight.manifest() == ""
+    assert life.traffic.flight.manifest() == ""
 
 
 async def test_a_signal_that_crosses_the_end_is_passed_on(server: Server) -> None:
@@ -541,15 +541,15 @@ async def test_what_is_landing_still_counts() -> None:
         early = asyncio.create_task(ask(app, "/3"))
         await anyio.sleep(0.1)
         health.drain()
-        landing = asyncio.create_task(health.life._land())
+        landing = asyncio.create_task(health.life.exit._land())
         await anyio.sleep(0.1)
         late = asyncio.create_task(ask(app, "/1"))
         await anyio.sleep(0.1)
-        assert health.life.in_flight == 2
+        assert health.life.traffic.in_flight == 2
         await late
-        assert health.life.in_flight == 1
+        assert health.life.traffic.in_flight == 1
         await asyncio.wait([early, landing])
-        assert health.life.in_flight == 0
+        assert health.life.traffic.in_flight == 0
 
 
 async def test_an_ended_life_never_reaches_for_the_server_again(server: Server) -> None:
@@ -626,15 +626,15 @@ async def test_a_signal_that_comes_too_late_starts_no_drain(server: Server) -> N
         health.life.abandon()
         await anyio.sleep(0.1)
     assert (len(server.terminated), complaints) == (1, [])
-    assert health.life._ending is None
+    assert health.life.exit._ending is None
 
 
 async def test_a_signal_that_is_held_back_wakes_the_loop() -> None:
     """Its Python handler runs when Python runs. Before a life begins nobody is woken."""
     health = Health()
-    health.life._wake()
+    health.life.exit._wake()
     async with lifespan_of(HealthMiddleware(plain_app, health=health)):
-        health.life._wake()
+        health.life.exit._wake()
         await anyio.lowlevel.checkpoint()
 
 
@@ -678,13 +678,13 @@ async def test_a_task_that_runs_at_once_knows_of_the_delay(
 
         def eager(work: Coroutine[object, object, None], name: str, *ended: object) -> object:
             if name == "drain":
-                delays.append(health.life._plan().delay)
+                delays.append(health.life.exit._plan().delay)
             return spawn(work, name, *ended)  # type: ignore[arg-type]  # passed on as they came
 
         monkeypatch.setattr(loop, "spawn", eager)
         signal.raise_signal(signal.SIGTERM)
         await anyio.sleep(1)
-        health.life._end_by_signal()
+        health.life.exit._end_by_signal()
         await anyio.sleep(6)
         assert delays == [5]
         assert len(server.terminated) == 1
@@ -694,6 +694,6 @@ async def test_a_gate_is_looked_after_by_one_task(server: Server) -> None:
     """However often it is closed."""
     health = Health()
     async with lifespan_of(HealthMiddleware(plain_app, health=health)):
-        health.life.guard()
+        health.life.exit.guard()
         assert [one.get_name() for one in healthkits_tasks()].count("healthkit gate") == 1
     assert server.terminated == []

@@ -389,7 +389,7 @@ async def test_a_request_that_waits_for_the_drain_is_not_in_flight() -> None:
         await anyio.sleep(1)
         second = Hook(app)
         await anyio.sleep(0.5)
-        assert health.life.in_flight == 0
+        assert health.life.traffic.in_flight == 0
         assert not first.task.done()
         assert not second.task.done()
         assert await first.answer() == (200, "drained\n", within(2))
@@ -632,7 +632,7 @@ async def test_a_flood_of_wrong_tokens_leaves_no_trace(caplog: pytest.LogCapture
             await ask(app, "/prestop", method=method, **bearing(OTHER))
         assert caplog.records == []
         assert (health.phase, health.life.told) == (Phase.SERVING, told)
-        assert health.life.in_flight == 0
+        assert health.life.traffic.in_flight == 0
         assert asyncio.all_tasks() == tasks
         assert health.answering._version is kept
         assert (await ask(app, "/metrics")).text == before

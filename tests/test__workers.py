@@ -174,20 +174,20 @@ async def test_a_drain_reaches_all_workers(board: Board, by: str) -> None:
             assert third.health.phase == "draining"
             assert await third.says() == "draining"
             assert third.health.life.told == pytest.approx(began, abs=0.1)
-            assert third.health.life._plan().began == pytest.approx(began, abs=0.1)
+            assert third.health.life.exit._plan().began == pytest.approx(began, abs=0.1)
 
 
 async def test_the_end_of_one_worker_is_not_the_pods(board: Board) -> None:
     """Its own SIGTERM, as when it is recycled: the others serve, and the pod stays in."""
     first, second = a_worker(board), a_worker(board)
     async with running(first, second):
-        first.health.life._begin_drain()
+        first.health.life.begin_drain()
         await asyncio.sleep(SOON)
         assert first.health.phase == "draining"
         assert second.health.phase == "serving"
         for worker in (first, second):
             assert await worker.says() == "ok"
-        second.health.life._begin_drain()
+        second.health.life.begin_drain()
         await asyncio.sleep(SOON)
         for worker in (first, second):
             assert await worker.says() == "draining"
@@ -221,13 +221,13 @@ async def test_a_worker_that_ends_by_itself_and_is_told_later(board: Board) -> N
     """It is told all the same; what it has waited for counts."""
     worker = a_worker(board, workers=1, drain_delay=5)
     async with running(worker):
-        worker.health.life._begin_drain()
+        worker.health.life.begin_drain()
         began = worker.health.life.lifecycle.entered[Phase.DRAINING]
         await asyncio.sleep(1)
         worker.health.drain()
         await asyncio.sleep(SOON)
         assert board.notes[1].facts.told == pytest.approx(began + 1, abs=0.1)
-        assert worker.health.life._plan().began == began
+        assert worker.health.life.exit._plan().began == began
 
 
 # -- joining --------------------------------------------------------------------------------------
@@ -355,11 +355,11 @@ async def test_what_is_in_flight_is_no_news(board: Board) -> None:
         for taken in range(3):
             with first.health.hold(f"job {taken}"):
                 await asyncio.sleep(CALM)
-            first.health.life.flight.guests[object()] = False
+            first.health.life.traffic.flight.guests[object()] = False
         await asyncio.sleep(CALM)
         assert second.health.answering._version is kept
         assert scraped(second.health)["healthkit_requests_in_flight"] == 3
-        first.health.life.flight.guests.clear()
+        first.health.life.traffic.flight.guests.clear()
 
 
 async def test_a_check_that_goes_on_passing_is_no_news(board: Board) -> None:
@@ -567,7 +567,7 @@ async def test_the_metrics_of_a_drain_are_the_pods(board: Board) -> None:
     """They begin with the first worker's; a worker that ends alone is no drain."""
     first, second = a_worker(board), a_worker(board)
     async with running(first, second):
-        first.health.life._begin_drain()
+        first.health.life.begin_drain()
         await asyncio.sleep(SOON)
         assert "healthkit_drain_start_time_seconds" not in scraped(second.health)
         second.health.drain()

@@ -369,7 +369,7 @@ def test_websockets_pass_through() -> None:
     with TestClient(app) as client, client.websocket_connect("/livez") as websocket:
         websocket.send_text("hello")
         assert websocket.receive_text() == "hello"
-        assert health.life.in_flight == 0
+        assert health.life.traffic.in_flight == 0
 
 
 # -- ordinary requests -----------------------------------------------------------------------------
@@ -381,7 +381,7 @@ async def test_an_ordinary_request_is_handed_on_untouched() -> None:
     health = Health()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        got.extend([scope, receive, send, health.life.in_flight])
+        got.extend([scope, receive, send, health.life.traffic.in_flight])
 
     middleware = HealthMiddleware(app, health=health)
     await ask(middleware, "/livez")
@@ -392,7 +392,7 @@ async def test_an_ordinary_request_is_handed_on_untouched() -> None:
     assert got[1] is receive_nothing
     assert got[2] is send
     assert got[3:] == [1]
-    assert health.life.in_flight == 0
+    assert health.life.traffic.in_flight == 0
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ async def test_requests_can_be_rejected_while_starting() -> None:
         answer = await ask(middleware)
         assert (answer.status, answer.text) == (503, "starting: migrate\n")
         assert answer.headers[b"retry-after"] == b"5"
-        assert health.life.in_flight == 0
+        assert health.life.traffic.in_flight == 0
         begun.set()
         await health.wait_for("warming")
         assert (await ask(middleware)).text == "app"
@@ -775,7 +775,7 @@ async def test_a_second_middleware_on_the_same_health_passes_lifespans_through(
         assert "second lifespan" in caplog.text
         await health.wait_for("serving")
         assert (await ask(middleware)).text == "app"
-        assert health.life.in_flight == 0
+        assert health.life.traffic.in_flight == 0
 
 
 async def test_without_a_lifespan_everything_begins_at_the_first_request() -> None:
@@ -787,7 +787,7 @@ async def test_without_a_lifespan_everything_begins_at_the_first_request() -> No
         assert (await client.get("/anything")).text == "app"
         await health.wait_for("serving")
         assert (await client.get("/readyz")).text == "ok\n"
-    assert health.life.in_flight == 0
+    assert health.life.traffic.in_flight == 0
 
 
 async def test_what_is_neither_passes_through() -> None:

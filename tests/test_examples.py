@@ -270,8 +270,8 @@ def test_a_stream_ends_and_another_ends_itself(monkeypatch: pytest.MonkeyPatch) 
     ):
         accept = {"Accept": "text/event-stream"}
         events = pool.submit(client.get, "/events", headers=accept)
-        until(lambda: health.life.streams == 1)
-        assert health.life.in_flight == 1, "the echo counts as a request"
+        until(lambda: health.life.traffic.streams == 1)
+        assert health.life.traffic.in_flight == 1, "the echo counts as a request"
         websocket.send_text("one")
         assert websocket.receive_text() == "one"
         health.drain()
@@ -291,7 +291,7 @@ def test_a_client_of_the_echo_may_leave() -> None:
         with client.websocket_connect("/echo") as websocket:
             websocket.send_text("one")
             assert websocket.receive_text() == "one"
-        until(lambda: health.life.in_flight == 0)
+        until(lambda: health.life.traffic.in_flight == 0)
 
 
 def test_the_checks_are_listed_as_the_readme_shows_them() -> None:

@@ -97,9 +97,9 @@ class Play:
         elif step == "drain":
             self.health.drain()
         elif step == "settle" and self.health.life.begun:
-            self._settling |= self.health.life._ending is None
-            if self.health.life._ending is None:
-                self.health.life._end_by_signal()
+            self._settling |= self.health.life.exit._ending is None
+            if self.health.life.exit._ending is None:
+                self.health.life.exit._end_by_signal()
         await anyio.sleep(1.1 * DELAY if step == "wait" else 0)
 
     def _arrive(self, name: str) -> None:
@@ -118,7 +118,7 @@ class Play:
 
     def agrees(self) -> None:
         """Compare with the model."""
-        assert self.health.life.in_flight == len(self._ends)
+        assert self.health.life.traffic.in_flight == len(self._ends)
 
     async def end(self) -> None:
         """Let everything end: then nothing is in flight, and every drain was over in time."""
@@ -135,7 +135,7 @@ class Play:
         for task in self._outlived:
             task.cancel()
         self.agrees()
-        assert self.health.life.flight.holds == {}
+        assert self.health.life.traffic.flight.holds == {}
 
 
 @settings(deadline=None, max_examples=150)
@@ -196,6 +196,6 @@ async def test_a_request_that_is_never_finished_is_not_counted_for_ever(moment: 
     if moment == "inside the app":
         request.send(None)
         assert inside.is_set()
-        assert health.life.in_flight == 1
+        assert health.life.traffic.in_flight == 1
     request.close()
-    assert health.life.in_flight == 0
+    assert health.life.traffic.in_flight == 0

@@ -283,8 +283,8 @@ async def test_where_send_raises_the_app_hears_of_it_by_that(server: Server) -> 
         await health.wait_for("serving")
         client = desk.connects("/events", headers=SSE, asgi=asgi)
         await anyio.sleep(1)
-        assert all(isinstance(send, Outgoing) for send in health.life.flight.calls)
-        assert len(health.life.flight.calls) == 2
+        assert all(isinstance(send, Outgoing) for send in health.life.traffic.flight.calls)
+        assert len(health.life.traffic.flight.calls) == 2
         sent = terminate()
         await anyio.sleep(10)
         for each in (first, client):
@@ -326,7 +326,7 @@ async def test_without_a_delay_streams_end_at_once(server: Server) -> None:
             assert client.ended is not None
             assert client.ended <= sent + 1.3
         assert server.terminated[0] <= sent + 1.1
-        assert health.life.streams == 0
+        assert health.life.traffic.streams == 0
 
 
 @pytest.mark.parametrize("with_delay", [True, False])
@@ -446,7 +446,7 @@ async def test_a_route_can_handle_it_itself(server: Server) -> None:
     async with serving(own, health) as desk:
         client = desk.talks("/own")
         await anyio.sleep(1)
-        assert (health.life.in_flight, health.life.streams) == (1, 0)
+        assert (health.life.traffic.in_flight, health.life.traffic.streams) == (1, 0)
         sent = terminate()
         await anyio.sleep(0.1)
         assert client.sent[-1]["text"] == "bye"
@@ -561,8 +561,8 @@ async def test_a_shutdown_after_the_end_keeps_quiet(server: Server) -> None:
         await anyio.sleep(0.1)
         terminate()
         await anyio.sleep(3)
-        health.life._gave_up = False
-        health.life._close_streams(at_once=True)
+        health.life.exit._gave_up = False
+        health.life.exit.close_streams(at_once=True)
         await anyio.sleep(1)
         late.set()
         await client.left.wait()
@@ -681,10 +681,10 @@ async def test_one_send_for_two_requests_counts_twice(draining: bool) -> None:
         tasks.start_soon(middleware, http_scope("/2"), receive_nothing, send)
         tasks.start_soon(middleware, http_scope("/3"), receive_nothing, send)
         await anyio.sleep(0.1)
-        counts.append(health.life.in_flight)
+        counts.append(health.life.traffic.in_flight)
         for _ in range(3):
             await anyio.sleep(1)
-            counts.append(health.life.in_flight)
+            counts.append(health.life.traffic.in_flight)
     assert counts == [3, 2, 1, 0]
     assert len(sent.messages) == 6
     health.life.abandon()
@@ -704,7 +704,7 @@ async def test_an_exception_of_an_unended_stream_passes(kind: str) -> None:
         client = Client(middleware, http_scope(type=kind, headers=SSE))
         await client.run()
         assert isinstance(client.raised, OSError)
-    assert health.life.flight.calls == {}
+    assert health.life.traffic.flight.calls == {}
     health.life.abandon()
 
 
@@ -719,8 +719,8 @@ async def test_nothing_stays_behind(server: Server) -> None:
         await anyio.sleep(0.1)
         terminate()
         await anyio.sleep(3)
-        assert [flight.ended for flight in health.life._flights] == [set()]
-        assert [flight.calls for flight in health.life._flights] == [{}]
+        assert [flight.ended for flight in health.life.traffic.flights] == [set()]
+        assert [flight.calls for flight in health.life.traffic.flights] == [{}]
     await anyio.sleep(1)
     names = [task.name or "" for task in anyio.get_running_tasks()]
     assert not [name for name in names if name.startswith("healthkit")]

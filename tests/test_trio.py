@@ -231,7 +231,7 @@ def test_a_run_that_is_torn_down_loses_no_signal(server: Server, *, by_request: 
             else:
                 tasks.start_soon(_never_closed, app)
             await health.wait_for("serving")
-            health.life.guard()
+            health.life.exit.guard()
             terminate()
             await anyio.sleep(1)
             assert server.terminated == []

@@ -272,7 +272,7 @@ def answering(body: Iterable[bytes]) -> WSGIApplication:
 
 def count(health: Health) -> int:
     """Return how many requests are in flight."""
-    return health.life.in_flight
+    return health.life.traffic.in_flight
 
 
 @pytest.mark.parametrize("iterated", [True, False])
@@ -607,7 +607,7 @@ def test_a_hook_is_held_until_the_pod_is_drained() -> None:
     with served(health, slow) as app:
         request = threading.Thread(target=ask, args=(app, "/slow"))
         request.start()
-        until(lambda: health.life.in_flight == 1)
+        until(lambda: health.life.traffic.in_flight == 1)
         answers: list[str] = []
 
         def hook() -> None:
@@ -685,8 +685,8 @@ def test_a_server_says_whether_it_serves_one_request_at_a_time(*, multithread: b
     health = Health()
     with served(health) as app:
         ask(app, "/", **{"wsgi.multithread": multithread})
-        assert health.life.flight.one_at_a_time is not multithread
-        assert health.life.flight.arrivals == 1
+        assert health.life.traffic.flight.one_at_a_time is not multithread
+        assert health.life.traffic.flight.arrivals == 1
 
 
 def test_a_hook_is_not_held_by_a_worker_of_one_thread() -> None:
@@ -736,14 +736,14 @@ def test_a_stream_ends_when_the_delay_is_over() -> None:
         answers: list[str] = []
         client = threading.Thread(target=lambda: answers.append(ask(app, "/", **SSE).text))
         client.start()
-        until(lambda: health.life.streams == 1)
-        assert health.life.in_flight == 0
+        until(lambda: health.life.traffic.streams == 1)
+        assert health.life.traffic.in_flight == 0
         health.drain()
         began = time.monotonic()
         client.join(10)
         assert 0.15 < time.monotonic() - began < 5
         assert answers[0].endswith("data: tick\n\n")
-        assert health.life.streams == 0
+        assert health.life.traffic.streams == 0
 
 
 def test_a_stream_ends_at_once_with_the_worker() -> None:
@@ -752,8 +752,8 @@ def test_a_stream_ends_at_once_with_the_worker() -> None:
     with served(health, ticking) as app:
         client = threading.Thread(target=ask, args=(app, "/"), kwargs=SSE)
         client.start()
-        until(lambda: health.life.streams == 1)
-        assert not health.life.ends_streams
+        until(lambda: health.life.traffic.streams == 1)
+        assert not health.life.exit.ends_streams
     client.join(10)
     assert not client.is_alive()
 
@@ -784,7 +784,7 @@ def test_a_stream_may_end_by_itself() -> None:
 
     with served(health, two) as app:
         assert ask(app, "/", **SSE).text == "onetwo"
-        assert health.life.streams == 0
+        assert health.life.traffic.streams == 0
 
 
 def test_other_responses_are_never_cut() -> None:
