@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from healthkit._prestop import PreStopDesk
     from healthkit._registry import Registry
     from healthkit._settings import Settings
+    from healthkit._traffic import Traffic
     from healthkit._workers import Workers
 
     #: The names of `paths`.
@@ -168,7 +169,10 @@ class Health(Registrar):
         if self._settings.readiness_gate:
             self._gate = self._gate_of(self._settings.readiness_gate)
         #: The present life, for the doors; see its module for what may be called from where.
-        self.life = self._new_life()
+        self.life: Life
+        #: What is in flight through it: each request asks for it, and so has one step less to go.
+        self.traffic: Traffic
+        self._await_life()
 
     def __init_subclass__(cls) -> NoReturn:
         """Refuse subclasses: an override could give a check a way to liveness."""
@@ -176,7 +180,7 @@ class Health(Registrar):
         raise ConfigError(f"{message} checks, use the public methods instead")
 
     def __repr__(self) -> str:
-        return f"<Health {self.phase} in_flight={self.life.traffic.in_flight}>"
+        return f"<Health {self.phase} in_flight={self.traffic.in_flight}>"
 
     # -- conditions -------------------------------------------------------------------------------
 
@@ -237,7 +241,7 @@ class Health(Registrar):
             ConfigError: the name is empty or no text.
         """
         checked = _validate.text("hold name", name)
-        return Hold(checked, lambda: self.life.traffic.take(f"hold {checked!r}"))
+        return Hold(checked, lambda: self.traffic.take(f"hold {checked!r}"))
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -367,7 +371,7 @@ class Health(Registrar):
         self._workers = _workers_of(self._settings, self.answering)
         if self._gate is not None:
             self._gate.forked()
-        self.life = self._new_life()
+        self._await_life()
         self.answering.forget()
 
     def _metrics_desk(self) -> MetricsDesk:
@@ -394,13 +398,13 @@ class Health(Registrar):
     def _present_life(self) -> Life:
         """Return the life that a condition is about: after the end of one, the next."""
         if self.phase is Phase.STOPPED and not self._lifespan_is_open:
-            self.life = self._new_life()
+            self._await_life()
         return self.life
 
     def _begin(self, scope: Scope, *, by_lifespan: bool) -> Life:
         if self.life.begun:
             self.life.abandon()
-            self.life = self._new_life()
+            self._await_life()
         notes, self._notes = self._notes, ()
         for level, line in notes:
             logger.log(level, line)
@@ -411,13 +415,15 @@ class Health(Registrar):
         )
         return self.life
 
-    def _new_life(self) -> Life:
-        return Life(
+    def _await_life(self) -> None:
+        """Have a new life, which nothing has begun yet."""
+        self.life = Life(
             self._settings,
             changed=self._changed,
             moved=self._wake_waiters,
             workers=self._workers,
         )
+        self.traffic = self.life.traffic
 
     def _changed(self) -> None:
         """Forget the answers, and have the other workers told. Called in any thread."""

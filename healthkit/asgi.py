@@ -114,7 +114,7 @@ class HealthMiddleware:
             if special and (answer := self._answer(scope)) is not None:
                 await self._reply(answer, scope, receive, send)
                 return
-        flight = self._health.life.traffic.flight
+        flight = self._health.traffic.flight
         if flight.detour is not None or flight.calls.setdefault(send, scope) is not scope:
             await self._detoured(scope, receive, send)
             return
@@ -164,7 +164,7 @@ class HealthMiddleware:
     async def _detoured(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request in a phase in which it is not simply passed on."""
         self._health.begin_without_lifespan(scope)
-        flight = self._health.life.traffic.flight
+        flight = self._health.traffic.flight
         if flight.detour is Detour.REJECT:
             await self._reply(self._answering.plain(Probe.STARTUP), scope, receive, send)
             return
@@ -189,7 +189,7 @@ class HealthMiddleware:
 
     def _closes(self, scope: Scope) -> bool:
         """Whether the connection is to be closed after the answer: HTTP/1.x while draining."""
-        draining = self._health.life.traffic.flight.detour in {Detour.CLOSE, Detour.BEGIN}
+        draining = self._health.traffic.flight.detour in {Detour.CLOSE, Detour.BEGIN}
         return draining and scope.get("http_version", "1.1").startswith("1")
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:

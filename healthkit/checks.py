@@ -163,7 +163,7 @@ class RequestsInFlight(_local.LocalCheck):
         Raises:
             CheckFailed: too many, or not yet few enough again.
         """
-        count = self._health.life.traffic.in_flight
+        count = self._health.traffic.in_flight
         self._judge(count, f"requests in flight: {self._band.said(count)}")
 
 

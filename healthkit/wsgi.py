@@ -124,10 +124,10 @@ class HealthMiddleware:
         answer = self._answer(environ)
         if answer is not None:
             return self._reply(answer, environ, start_response)
-        flight = self._health.life.traffic.flight
+        flight = self._health.traffic.flight
         if flight.detour is Detour.BEGIN:
             self.start()
-            flight = self._health.life.traffic.flight
+            flight = self._health.traffic.flight
         if flight.detour is Detour.REJECT:
             plain = self._answering.plain(Probe.STARTUP)
             return self._reply(plain, environ, start_response)
@@ -221,7 +221,7 @@ class HealthMiddleware:
 
         One header tells most that are not. Only an app with a rule of its own pays for a scope.
         """
-        traffic = self._health.life.traffic
+        traffic = self._health.traffic
         accepted = environ.get("HTTP_ACCEPT", "").lower()
         if not traffic.has_own_rule and "event-stream" not in accepted:
             return False
@@ -229,7 +229,7 @@ class HealthMiddleware:
 
     def _closes(self, environ: WSGIEnvironment) -> bool:
         """Whether the connection is to be closed after the answer: HTTP/1.x while draining."""
-        if self._health.life.traffic.flight.detour is not Detour.CLOSE:
+        if self._health.traffic.flight.detour is not Detour.CLOSE:
             return False
         server = str(environ.get("SERVER_SOFTWARE", "")).lower()
         return server.startswith(CLOSING) and _http_version(environ).startswith("1")
