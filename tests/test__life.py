@@ -16,7 +16,6 @@ import anyio.lowlevel
 import pytest
 
 from healthkit import Health, HealthMiddleware, Phase
-from healthkit._drain import Flight
 from healthkit._lifecycle import Event
 from healthkit._signals import GATE
 from tests.servers import ask, lifespan_of, plain_app
@@ -341,25 +340,6 @@ async def test_two_apps_in_one_process_drain_at_once(server: Server) -> None:
         assert (outer.phase, inner.phase) == (Phase.DRAINING, Phase.DRAINING)
         await anyio.sleep(10)
         assert server.terminated == [pytest.approx(sent + 5)]
-
-
-def test_a_hold_is_never_filed_in_a_closed_flight() -> None:
-    """The loop may close the flight while another thread is about to take a hold."""
-    life = Health().life
-
-    class Closing(dict[object, str]):
-        """A flight's holds; the flight is closed while the first one is filed."""
-
-        def __setitem__(self, token: object, label: str) -> None:
-            super().__setitem__(token, label)
-            life.traffic.flight = Flight(None)
-
-    closed = life.traffic.flight
-    closed.holds = Closing()
-    release = life.traffic.take("hold 'job'")
-    assert (closed.manifest(), life.traffic.flight.manifest()) == ("", "hold 'job'")
-    release()
-    assert life.traffic.flight.manifest() == ""
 
 
 async def test_a_signal_that_crosses_the_end_is_passed_on(server: Server) -> None:
