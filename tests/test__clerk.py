@@ -58,6 +58,7 @@ def _threads() -> list[threading.Thread]:
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     """No test leaves a descriptor open, a place taken, or a thread."""
+    until(lambda: not _threads())  # those of the tests before are about to end
     before, seats = descriptors(), set(_seat._SEATS)
     yield
     until(lambda: not _threads())
@@ -214,6 +215,11 @@ def versions(home: Path) -> list[int]:
 def post_and_wait(clerk: Clerk) -> None:
     """Hand in a note, and wait until it is written and the thread sleeps again."""
     clerk.post(a_note())
+    all_is_written(clerk)
+
+
+def all_is_written(clerk: Clerk) -> None:
+    """Wait until every note is, and the thread sleeps again."""
     session = clerk._session
     assert session is not None
     until(lambda: session._place.bell is not None)
@@ -324,8 +330,8 @@ def test_a_newer_note_takes_the_place_of_one_that_waits(
     for version in range(1, 10):
         clerk.post(a_note(version=version))
     gate.opened.set()
-
-    until(lambda: versions(home) == [9])
+    all_is_written(clerk)
+    assert versions(home) == [9]
     assert gate.looks == 3  # before it took its place and after, and for the newest note
 
 
@@ -480,9 +486,17 @@ def test_a_sleeping_clerk_is_not_given_up_on(
     home: Path, clerk: Clerk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A loop that has stood still finds a clerk who was waiting for it."""
+    asleep = threading.Event()
+    wait = _clerk._Session._wait
+
+    def falls_asleep(session: _clerk._Session, wire: _clerk._Wire) -> None:
+        asleep.set()
+        wait(session, wire)
+
     monkeypatch.setattr(_clerk, "PATIENCE", 0.0)
+    monkeypatch.setattr(_clerk._Session, "_wait", falls_asleep)
     clerk.begin(News())
-    until(lambda: clerk._session is not None and clerk._session._busy is None)
+    assert asleep.wait(DEADLINE)
     clerk.post(a_note())
     until(lambda: records(home))
     assert said(caplog) == []

@@ -97,7 +97,7 @@ def test_a_synchronous_test_waits_through_its_portal() -> None:
     for _ in range(2):
         with TestClient(app) as client:
             assert client.portal is not None
-            client.portal.call(health.wait_for, "serving")
+            client.portal.call(health.wait_for, "serving", 60)
             assert client.get("/readyz").text == "ok\n"
 
 

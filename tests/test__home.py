@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from healthkit import Health, Phase, _home
+from healthkit import Health, Phase, _home, _workers
 from healthkit._home import Home
 from healthkit._signals import GATE
 
@@ -58,6 +58,9 @@ def homes(monkeypatch: pytest.MonkeyPatch) -> Iterator[weakref.WeakSet[Home]]:
     until(lambda: not threads())  # those of the tests before are about to end
     found: weakref.WeakSet[Home] = weakref.WeakSet()
     monkeypatch.setattr(_home, "_HOMES", found)
+    for limit in ("SETTLED_WITHIN", "STOPPED_WITHIN", "JOINED_WITHIN"):
+        monkeypatch.setattr(_home, limit, PATIENCE)  # a busy machine may take its time
+    monkeypatch.setattr(_workers, "GONE_WITHIN", PATIENCE)
     yield found
     _home.stop_all()
     until(lambda: not threads())
@@ -213,32 +216,31 @@ def test_an_exit_does_not_wait_for_a_loop_that_is_blocked(
     """Its life is ended from outside."""
     monkeypatch.setattr(_home, "STOPPED_WITHIN", 0.05)
     monkeypatch.setattr(_home, "JOINED_WITHIN", 0.05)
-    blocked = threading.Event()
+    blocked, released = threading.Event(), threading.Event()
 
     @home._health.check
     async def blocking() -> None:
         blocked.set()
-        time.sleep(0.5)  # noqa: ASYNC251  # to block the loop is what it is for
+        released.wait(PATIENCE)  # to block the loop is what it is for
 
     home.start()
     assert blocked.wait(PATIENCE)
-    began = time.monotonic()
     _home.stop(home)
-    assert time.monotonic() - began < 0.4
-    assert home._health.phase == "stopped"
     assert "does not end, and is left behind: <Home <_Stay leaving>>" in caplog.text
+    assert home._health.phase == "stopped"
+    released.set()
 
 
 def test_an_end_does_not_wait_for_what_is_in_flight_for_long(
-    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    homes: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The drain's own limit is for drains that somebody asked for."""
+    del homes
     monkeypatch.setattr(_home, "STOPPED_WITHIN", 0.05)
+    home = Home(Health(drain_timeout=3600))
     home.start()
     with home._health.hold("mail"):
-        began = time.monotonic()
         _home.stop(home)
-        assert time.monotonic() - began < 1
     assert "left behind" not in caplog.text
     assert home._health.phase == "stopped"
 
@@ -257,10 +259,10 @@ def test_a_worker_joins_its_pod_and_leaves_it(homes: object, tmp_path: Path) -> 
     del homes
     home = Home(Health(state_dir=tmp_path))
     home.start()
-    until(lambda: list(tmp_path.iterdir()))
-    until(lambda: home._health.phase == "serving")
+    until(lambda: list(tmp_path.glob("worker-*")))
+    until(lambda: home._health.life.knows_pod)
     _home.stop(home)
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("worker-*"))  # that the pod was ready may be noted there
 
 
 def test_in_a_forked_child_nothing_has_begun(homes: weakref.WeakSet[Home], tmp_path: Path) -> None:
@@ -296,9 +298,9 @@ def test_there_may_be_no_forks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 BEGIN = """
 import os, signal, sys, threading, time
-from healthkit import Health
+from healthkit import Health, _home
 from healthkit._home import Home, start_all
-health = Health()
+health = Health(drain_timeout=3600)
 home = Home(health)
 
 def until(holds):
@@ -331,54 +333,51 @@ print("child", code, "parent", str(health.phase))
 """
 
 EXIT = """
+_home.STOPPED_WITHIN = 3600  # nobody needs it
 health.on_drain(lambda: print("goodbye", flush=True), name="goodbye")
 home.start()
 until(lambda: health.phase == "serving")
 """
 
 STUCK = """
+_home.STOPPED_WITHIN = 0.1
 home.start()
 health.hold("for ever").__enter__()
 """
 
 KILLED = """
+_home.STOPPED_WITHIN = 3600  # nobody needs it
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 home.start()
 until(lambda: health.phase == "serving")
 os.kill(os.getpid(), signal.SIGINT)
-time.sleep(10)
+time.sleep(3600)
 """
 
 
-def program(text: str) -> tuple[int, str, float]:
-    """Run a program; return its exit code, what it printed, and how long it took."""
-    began = time.monotonic()
+def program(text: str) -> tuple[int, str]:
+    """Run a program; return its exit code and what it printed. What holds it up takes an hour."""
     command = [sys.executable, "-W", "error", "-c", BEGIN + text]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603  # our own interpreter
     assert "healthkit" not in done.stderr.replace("does not end", ""), done.stderr
-    return done.returncode, done.stdout.strip(), time.monotonic() - began
+    return done.returncode, done.stdout.strip()
 
 
 def test_a_real_fork() -> None:
     """The child has a life of its own, and ends it; the parent's loop hears as before."""
-    assert program(FORK)[:2] == (0, "child 0 parent draining")
+    assert program(FORK) == (0, "child 0 parent draining")
 
 
 def test_an_exit_ends_the_life() -> None:
     """The interpreter's: callbacks are called, and it is quick."""
-    code, printed, took = program(EXIT)
-    assert (code, printed) == (0, "goodbye")
-    assert took < _home.STOPPED_WITHIN
+    assert program(EXIT) == (0, "goodbye")
 
 
 def test_an_exit_is_not_held_up() -> None:
     """By work that never ends."""
-    code, _, took = program(STUCK)
-    assert code == 0
-    assert took < _home.STOPPED_WITHIN + _home.JOINED_WITHIN + 2
+    assert program(STUCK) == (0, "")
 
 
 def test_an_interrupt_ends_it_too() -> None:
     """As it would without healthkit."""
-    code, _, took = program(KILLED)
-    assert (code, took < _home.STOPPED_WITHIN) == (-signal.SIGINT, True)
+    assert program(KILLED) == (-signal.SIGINT, "")

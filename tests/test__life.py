@@ -560,7 +560,7 @@ async def test_a_life_leaves_no_thread_behind() -> None:
     health.check(plain)
     async with lifespan_of(HealthMiddleware(plain_app, health=health)):
         await ran.wait()
-    thread[0].join(5)
+    thread[0].join(60)
     assert set(threading.enumerate()) <= before
 
 
