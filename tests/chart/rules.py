@@ -32,8 +32,8 @@ VALUES: Final[Fields] = {
 #: Where CI has promtool fetched to.
 _FETCHED: Final = ROOT / ".promtool" / "usr" / "bin" / "promtool"
 
-#: In seconds, for one run of promtool, on a machine that is busy.
-PATIENCE: Final = 60
+#: In seconds, for one run of promtool, on a machine that is busy: it takes one.
+PATIENCE: Final = 600
 
 
 def promtool() -> str | None:

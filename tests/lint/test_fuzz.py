@@ -46,8 +46,8 @@ MANY: Final = 20_000 if IS_LONG else 100
 #: How many times as large is what is large; that time grows no faster is for `test_linear`.
 LARGE: Final = 5 if IS_LONG else 1
 
-#: In seconds, for one text of a few KB, on a machine that has other things to do.
-PATIENCE: Final = 5.0
+#: In seconds of the processor, for one text of a few KB: it takes a hundredth of it.
+PATIENCE: Final = 15.0
 
 
 def _odd() -> tuple[object, ...]:
@@ -73,7 +73,7 @@ SPLICES: Final = (
 
 def look(data: bytes | str, options: Options | None = None) -> None:
     """Look at a text, and show what was found in each way."""
-    begun = time.perf_counter()
+    begun = time.thread_time()
     try:
         report = lint.check_text(data, "fuzz.yaml", options)
     except ConfigError as exc:
@@ -81,7 +81,7 @@ def look(data: bytes | str, options: Options | None = None) -> None:
     else:
         lines = _shown(report)
     assert len(lines) == 1
-    assert time.perf_counter() - begun < PATIENCE
+    assert time.thread_time() - begun < PATIENCE
 
 
 def _shown(report: Report) -> list[str]:
@@ -248,9 +248,9 @@ _LIST: Final = '{"apiVersion": "v1", "kind": "List", "items": ['
 )  # fmt: skip
 def test_what_is_large_or_repeats_itself_is_bounded(text: str) -> None:
     """Some seconds, whatever it is: alias bombs, towers, millions of digits, thousands of keys."""
-    begun = time.perf_counter()
+    begun = time.thread_time()
     lint.check_text(text)
-    assert time.perf_counter() - begun < 4 * PATIENCE
+    assert time.thread_time() - begun < 4 * PATIENCE
 
 
 def test_the_command_takes_what_the_library_takes(

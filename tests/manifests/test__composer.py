@@ -122,14 +122,14 @@ MERGE_BOMB = "a0: &a0 {k0: 1}\n" + "".join(
 @pytest.mark.parametrize("text", [BOMB, MERGE_BOMB])
 def test_a_bomb_does_not_go_off(text: str) -> None:
     """What aliases repeat is counted as if it were written out, and not made."""
-    start = time.monotonic()
+    start = time.thread_time()
     line = refused(text)
     assert re.fullmatch(
         r"x:\d+: more than 1,000,000 values, those that aliases repeat counted each time: "
         r"split the file",
         line,
     )
-    assert time.monotonic() - start < 30
+    assert time.thread_time() - start < 60  # of the processor
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000])

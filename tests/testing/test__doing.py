@@ -202,8 +202,8 @@ def test_the_kernel_knows_a_thread_by_its_number() -> None:
 
 
 def _gone(check: Callable[[], bool]) -> bool:
-    """Give the kernel a moment to take a thread away."""
-    for _ in range(1000):
+    """Give the kernel the time that it needs to take a thread away: joined, it may have no turn."""
+    for _ in range(60_000):
         if check():
             return True
         time.sleep(0.001)  # nothing tells

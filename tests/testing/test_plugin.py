@@ -107,7 +107,7 @@ def play(pytester: pytest.Pytester, tests: str, *options: str, conftest: str = "
     arguments = ["-rA", "--no-header", "--strict-markers", "-p", "no:cacheprovider"]
     arguments += ["-p", "healthkit.testing.plugin", *options]
     if "xdist" in options:
-        done = pytester.runpytest_subprocess(*arguments, timeout=60)
+        done = pytester.runpytest_subprocess(*arguments, timeout=600)
     else:
         done = pytester.runpytest_inprocess(*arguments)
     return f"{done.stdout}\n{done.stderr}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
@@ -189,22 +188,45 @@ def test_a_client_pod_that_is_not_there(fake: Fake) -> None:
         Hand(fake('print(json.dumps({"error": "nothing is called x"}))')).tally("x")
 
 
-def test_what_is_waited_for_in_vain_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+class Clock:
+    """What is used of the module `time`; nobody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the moment."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Have the suite's own time."""
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_is_waited_for_in_vain_is_said() -> None:
     """And what the last command said."""
-    monkeypatch.setattr(module, "LOOK", 0.001)
 
     def failing() -> bool:
         raise CommandError("refused")
 
-    with pytest.raises(AssertionError, match="in vain for a pod; at last: refused"):
-        until("a pod", failing, 0.01)
+    with pytest.raises(AssertionError, match="waited 60 s in vain for a pod; at last: refused"):
+        until("a pod", failing, 60)
     answers = iter([None, False, "", "here"])
-    assert until("an answer", lambda: next(answers), 5) == "here"
+    assert until("an answer", lambda: next(answers), 60) == "here"
 
 
-def test_a_look_that_fails_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("clock")
+def test_a_look_that_fails_is_no_answer() -> None:
     """What must never be is looked at again; a cluster that is gone is told."""
-    monkeypatch.setattr(module, "LOOK", 0.001)
     broken = iter([True, False])
 
     def ask(fails: Callable[[], bool]) -> bool:
@@ -212,19 +234,20 @@ def test_a_look_that_fails_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None
             raise CommandError("refused")
         return False
 
-    never("ready", lambda: ask(lambda: next(broken, False)), 0.02)
+    never("ready", lambda: ask(lambda: next(broken, False)), 60)
     with pytest.raises(CommandError, match="refused"):
-        never("ready", lambda: ask(lambda: True), 0.02)
+        never("ready", lambda: ask(lambda: True), 60)
 
 
-def test_what_must_never_be_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_must_never_be_is_said(clock: Clock) -> None:
     """With what it was; and it is looked at for the whole time."""
-    monkeypatch.setattr(module, "LOOK", 0.001)
     with pytest.raises(AssertionError, match="ready: True"):
-        never("ready", lambda: True, 5)
-    began = time.monotonic()
-    never("ready", lambda: False, 0.02)
-    assert time.monotonic() - began >= 0.02
+        never("ready", lambda: True, 60)
+    looks: list[float] = []
+    never("ready", lambda: looks.append(clock.now), 60)
+    assert looks[0] == 0
+    assert looks[-1] >= 60
+    assert len(looks) >= 60 / module.LOOK
 
 
 def test_addresses_in_urls() -> None:

@@ -65,7 +65,7 @@ def _rendered(helm: str, name: str, folder: Path) -> str:
     path.write_text(json.dumps(INSTALLED[name]), encoding="utf-8")
     words = [helm, "template", name, str(objects.CHART), "--kube-version", "1.36", "-f", str(path)]
     ran = subprocess.run(  # noqa: S603  # the user's own
-        words, capture_output=True, text=True, timeout=60, check=False
+        words, capture_output=True, text=True, timeout=600, check=False
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

@@ -77,7 +77,7 @@ def _ran(folder: Path, kubectl: str) -> tuple[int, list[str]]:
         env={**os.environ, **given, "KUBECTL": program, "HELM4": program},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,  # seconds; it takes three
         check=False,
     )
     return ran.returncode, [line for line in ran.stdout.splitlines() if "can't run" in line]

@@ -188,6 +188,6 @@ def test_variables_are_filled_in_where_they_are_known() -> None:
 )
 def test_a_text_is_read_in_time_that_grows_with_it(part: str) -> None:
     """Whatever is left open: no place is looked at again and again."""
-    started = time.process_time()
+    started = time.thread_time()
     parse(part * (200_000 // len(part)))
-    assert time.process_time() - started < 10
+    assert time.thread_time() - started < 60  # it takes one or two
