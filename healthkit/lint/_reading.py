@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from healthkit._validate import one_line
 from healthkit.errors import ConfigError
+from healthkit.lint._patch import patch
 from healthkit.lint._places import KUSTOMIZATIONS, Places
 from healthkit.manifests import _workloads
 from healthkit.manifests._objects import is_read, objects, text
@@ -157,6 +158,9 @@ def _take(found: Read, source: Source) -> list[Refusal]:
     except Refusal as exc:
         return [exc]
     for document in documents:
+        if fault := patch(document):
+            faults.append(fault)
+            continue
         found.documents.append(document)
         found.refusals += [(document, fault) for fault in _refused(document)]
     doubles = [fault for fault in faults if fault.kind == "duplicate"]

@@ -180,8 +180,9 @@ class _OpenMapping:
         if isinstance(node, Scalar) and node.value is not None:
             return node
         found = "null" if isinstance(node, Scalar) else "a mapping or a list"
-        template = None if isinstance(node, Scalar) else self._source.template()
         reason = f"found {found} as a key: expected a string"
+        is_scalar = isinstance(node, Scalar)
+        template = None if is_scalar else self._source.template(reason, position.line)
         raise template or self._source.error(reason, position.line)
 
     def _set(self, key: str, where: Position, node: Node) -> None:

@@ -79,4 +79,5 @@ def _syntax(source: Source, exc: Exception) -> ConfigError:
     if line is not None and "\t" in source.indentation(line):
         return source.error("found a tab in the indentation: YAML indents with spaces", line)
     problem = getattr(exc, "problem", None) or getattr(exc, "context", None)
-    return source.template() or source.error(f"not YAML: {problem or 'not readable'}", line)
+    what = f"not YAML: {problem or 'not readable'}"
+    return source.template(what, line) or source.error(what, line)

@@ -36,6 +36,9 @@ _BINARY: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0001
 #: passes it by (go.yaml.in/yaml/v2 scannerc.go, yaml_parser_scan_to_next_token).
 _LINES_BOM: Final = re.compile("^\ufeff", re.MULTILINE)
 
+#: A parser stumbles where a template's ``{{`` is, or this many lines later at most.
+_NEAR: Final = 2
+
 #: What ends a line in YAML 1.1, as the parser counts them.
 _BREAK: Final = re.compile("\r\n?|[\n\x85\u2028\u2029]")
 
@@ -86,16 +89,32 @@ class Source:
         text = "".join(_BREAK.split(self.text)[line - 1 : line])
         return text[: len(text) - len(text.lstrip())]
 
-    def template(self) -> Refusal | None:
+    def template(self, what: str, line: int | None) -> Refusal | None:
         """Make the error for a template that was given as it is, if the text looks like one.
 
         To be asked when something is wrong: annotations and arguments may well have ``{{`` in them.
+        What is wrong elsewhere is no template's fault, perhaps: it is said with its own line.
+
+        Args:
+            what: what is wrong, for a sentence.
+            line: where; None if nobody knows.
         """
         offset = self.text.find("{{")
         if offset < 0:
             return None
-        reason = "found {{, a template that is not rendered: render it first, as with helm template"
-        return self.error(reason, _line(self.text, offset), "template")
+        first = _line(self.text, offset)
+        if line is None or self._is_near(line):
+            reason = "found {{, a template that is not rendered"
+            return self.error(
+                f"{reason}: render it first, as with helm template", first, "template"
+            )
+        reason = f"{what}; if it is a template, for the {{{{ in line {first}, render it first"
+        return self.error(reason, line, "template")
+
+    def _is_near(self, line: int) -> bool:
+        """Whether there is a ``{{`` in a line, or shortly before."""
+        found = _BREAK.split(self.text)[max(line - 1 - _NEAR, 0) : line]
+        return any("{{" in one for one in found)
 
 
 #: Is told of what is wrong, and may raise it.

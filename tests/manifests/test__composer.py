@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 TEMPLATE = "found {{, a template that is not rendered: render it first, as with helm template"
+NO_KEY = "found a mapping or a list as a key: expected a string"
+PERHAPS = "if it is a template, for the {{ in line 1, render it first"
 
 
 def plain(node: Node) -> object:
@@ -102,6 +104,7 @@ def test_merge_keys_are_followed(text: str, value: object) -> None:
         ("a: 1\n~: 2", "x:2: found null as a key: expected a string"),
         ("? [a]\n: 1", "x:1: found a mapping or a list as a key: expected a string"),
         ("a: {{ .b }}", f"x:1: {TEMPLATE}"),
+        ("a: '{{'\nb: 1\nc: 2\n? [d]\n: 1", f"x:4: {NO_KEY}; {PERHAPS}"),
         ("a:\n  <<: 5", "x:2: expected a mapping, or a list of mappings, after <<"),
         ("a:\n  <<: [{}, 5]", "x:2: expected a mapping, or a list of mappings, after <<"),
         ("a: !!int b", 'x:1: found "b": expected what its tag tag:yaml.org,2002:int says'),

@@ -23,6 +23,9 @@ BROKEN = {
     "render it first, as with helm template",
     "a: 1\n{{- if .x }}\nb: 2\n": "x:2: found {{, a template that is not rendered: "
     "render it first, as with helm template",
+    # A parser that stumbles elsewhere has not stumbled over the braces.
+    "a: '{{ $x }}'\nb: 1\nc: 2\nd: 'e": "x:4: not YAML: found unexpected end of stream; "
+    "if it is a template, for the {{ in line 1, render it first",
 }
 
 

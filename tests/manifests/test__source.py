@@ -103,10 +103,23 @@ def test_indentation_is_what_a_line_begins_with() -> None:
     assert [source.indentation(i) for i in range(1, 6)] == ["", "  ", "\t", " ", ""]
 
 
-def test_a_template_is_told_by_its_braces() -> None:
-    """The line is that of the first ones."""
-    assert Source("x", "a: {b: c}").template() is None
-    assert str(Source("x", "a: b\nc: {{ .d }}").template()).startswith("x:2: found {{, a template")
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (1, "x:1: no; if it is a template, for the {{ in line 2, render it first"),
+        (2, "x:2: found {{, a template that is not rendered: "),
+        (4, "x:2: found {{, a template that is not rendered: "),
+        (5, "x:5: no; if it is a template, for the {{ in line 2, render it first"),
+        (None, "x:2: found {{, a template that is not rendered: "),
+    ],
+)
+def test_a_template_is_told_by_its_braces(line: int | None, told: str) -> None:
+    """The line is that of the first ones; what is wrong elsewhere is told with its own."""
+    assert Source("x", "a: {b: c}").template("no", line) is None
+    found = Source("x", "a: b\nc: {{ .d }}\ne: 1\nf: 2\ng: 3").template("no", line)
+    assert str(found).startswith(told)
+    assert found is not None
+    assert found.kind == "template"
 
 
 def test_quotes_keep_a_text_short_and_printable() -> None:

@@ -60,9 +60,19 @@ def scripts(command: Sequence[str], layers: int = _MOST_LAYERS) -> Iterator[Scri
 
 
 def has_pipeline(read: Script) -> bool:
-    """Whether a script has a pipeline: ``a | b``, and not a pattern of ``case``."""
+    """Whether a script has a pipeline: ``a | b``, and not a pattern of ``case`` or ``=~``."""
     in_case = {"case", "esac"} <= read.grammar
-    return any(step.before == "|" and not (in_case and _is_pattern(step)) for step in read.steps)
+    steps = _but_patterns(read) if "[[" in read.grammar else read.steps
+    return any(step.before == "|" and not (in_case and _is_pattern(step)) for step in steps)
+
+
+def _but_patterns(read: Script) -> Iterator[Step]:
+    """Yield what a script runs: not ``b`` in ``[[ $x =~ a|b ]]``, which comes out as a command."""
+    is_open = False
+    for step in read.steps:
+        if not is_open:
+            yield step
+        is_open = (is_open or "=~" in step.words) and "]]" not in step.words
 
 
 def _is_pattern(step: Step) -> bool:

@@ -44,8 +44,11 @@ def may_select_more(thing: Thing, selector: Loose) -> bool:
     """Whether a selector may select pods that `selected` doesn't count.
 
     Those of a custom resource with a template of pods; and those of a workload in a namespace that
-    may be the same, if one of the two doesn't say its own: what installs them fills that in.
+    may be the same, if one of the two doesn't say its own: what installs them fills that in. One
+    that selects everybody selects what others have in its namespace, too.
     """
+    if is_empty(selector):
+        return True
     found = thing.manifests.labelled_templates.having((selector / "matchLabels").table)
     return any(
         not (one.is_known and one.namespace == thing.namespace) and selects(selector, labels)

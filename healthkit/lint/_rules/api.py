@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def _told(manifests: Manifests, kind: Kind) -> Iterator[Found]:
     for document, fault in manifests.refusals:
         if fault.kind == kind and document is not None:
-            yield Found(at=Loose(document, fault.path), what=fault.reason, line=fault.line)
+            line = None if fault.path else fault.line  # of what has a path, the column is known too
+            yield Found(at=Loose(document, fault.path), what=fault.reason, line=line)
 
 
 @manifests_rule(

@@ -12,15 +12,17 @@ from healthkit.lint._finding import Severity
 from healthkit.lint._rule import About, Found, probe_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from healthkit.lint._probe import Probe
     from healthkit.lint._workload import Container
 
-_CLIENTS: Final = frozenset({"curl", "wget"})
-
-#: What a client's own time limit looks like: ``-m 5``, ``-sfm5``, ``--max-time=5``, ``-T 5``.
-_LIMIT: Final = re.compile(r"-[A-Za-z]*[mT][0-9.]*|--(max-time|timeout)(=.*)?")
+#: The clients, and what the time limit of each looks like: ``-m 5``, ``-sfm5``, ``-T 5``. Before
+#: its letter only those may stand that take no value, or it is part of one, as in ``-XGET``.
+_CLIENTS: Final[Mapping[str, re.Pattern[str]]] = {
+    "curl": re.compile(r"-[012346aBfgGiIjJklLMnNOpqRsSvVZ#]*m.*|--max-time(=.*)?"),
+    "wget": re.compile(r"-[46bcdEFHhkKLmnNpqrSvVx]*T.*|--timeout(=.*)?"),
+}
 
 #: What reaps orphans as process 1, by its name.
 _REAPERS: Final = frozenset(
@@ -55,7 +57,8 @@ def client(probe: Probe) -> Iterator[Found]:
     is_cut = any(program.name == "timeout" for program in found)
     for program in found:
         if program.name in _CLIENTS:
-            limited = is_cut or any(_LIMIT.fullmatch(one) for one in program.arguments)
+            limit = _CLIENTS[program.name]
+            limited = is_cut or any(limit.fullmatch(one) for one in program.arguments)
             without = "" if limited else " without a time limit of its own"
             yield Found(
                 at=probe.at / "exec" / "command",

@@ -116,6 +116,9 @@ def test_a_command_is_run_as_it_stands() -> None:
         '"$(a | b)"',
         "a || b | c",
         "case x in a) b | c ;; esac",
+        "[[ $(a | b) =~ c ]]",
+        "if [[ $x =~ a|b ]]; then c | d; fi",
+        "echo =~ a | b",
     ],
 )
 def test_a_pipe_is_one_wherever_it_stands(text: str) -> None:
@@ -135,6 +138,8 @@ def test_a_pipe_is_one_wherever_it_stands(text: str) -> None:
         "a # b | c",
         "echo $((1 | 2))",
         "case x in a|b|c) d ;; esac",
+        "[[ $x =~ a|b ]]",
+        "[[ $x =~ ^(a|b|[[:space:]])$ ]] && ! [[ $y =~ c|d ]]",
         "",
     ],
 )

@@ -32,10 +32,11 @@ metadata: {{name: shop}}
 spec: {{selector: {{app: shop}}}}
 """
 
+NAMED = "{matchLabels: {app: shop}}"
+EVERYBODY = "{matchLabels: {}}"
 
-def budget(
-    fields: str, replicas: int = 2, api: str = "policy/v1", selector: str = "{matchLabels: {}}"
-) -> str:
+
+def budget(fields: str, replicas: int = 2, api: str = "policy/v1", selector: str = NAMED) -> str:
     """Return a budget and a Deployment that it selects."""
     return BUDGET.format(fields=fields, replicas=replicas, api=api, selector=selector)
 
@@ -68,10 +69,10 @@ def test_what_the_api_server_refuses_blocks_nobody(fields: str) -> None:
 
 def test_an_empty_selector_of_the_old_api_selects_nobody() -> None:
     """It selects all in policy/v1 (policy/v1beta1, PodDisruptionBudgetSpec)."""
-    assert told(budget("maxUnavailable: 0"), "HK402")
-    assert told(budget("maxUnavailable: 0", api="policy/v1beta1"), "HK402") == []
-    named = "{matchLabels: {app: shop}}"
-    assert told(budget("maxUnavailable: 0", api="policy/v1beta1", selector=named), "HK402")
+    none, old = "maxUnavailable: 0", "policy/v1beta1"
+    assert told(budget(none, selector=EVERYBODY), "HK402")
+    assert told(budget(none, api=old, selector=EVERYBODY), "HK402") == []
+    assert told(budget(none, api=old), "HK402")
 
 
 def test_a_budget_of_another_group_is_none() -> None:
