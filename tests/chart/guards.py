@@ -90,6 +90,7 @@ _SHOPS: Final = [{"matches": [{"path": {"value": f"/shop{n}"}} for n in range(16
 _HYPERCORN: Final = {"command": ["hypercorn", "main:app", "--workers", "2"], "workers": 2}
 
 CASES: Final = (
+    Case("found enabled false", "enabled", {"enabled": False}),
     Case("what is added to it", "fullnameOverride", {"fullnameOverride": "a" * 57}),
     Case("small letters, digits", "fullnameOverride", {"fullnameOverride": "1shop"}),
     Case("small letters, digits", "fullnameOverride", {"fullnameOverride": "Shop"}),

@@ -5,6 +5,7 @@ passes a chart that fails here; `helm template` doesn't.
 */}}
 
 {{- define "healthkit-app.guards" -}}
+{{- include "healthkit-app.guardEnabled" . -}}
 {{- include "healthkit-app.guardNames" . -}}
 {{- include "healthkit-app.guardImage" . -}}
 {{- include "healthkit-app.guardContainer" . -}}
@@ -19,6 +20,14 @@ passes a chart that fails here; `helm template` doesn't.
 {{- include "healthkit-app.guardHttpRoute" . -}}
 {{- end }}
 
+{{/* Helm hands a dependency's condition on to it, as in `condition: web.enabled`. Where it is false
+the chart is not rendered. */}}
+{{- define "healthkit-app.guardEnabled" -}}
+{{- if and (hasKey .Values "enabled") (not .Values.enabled) -}}
+{{- fail "found enabled false, and the chart rendered all the same: expected it to be the condition of a dependency; write that condition in the parent's Chart.yaml, or take enabled out" -}}
+{{- end -}}
+{{- end }}
+
 {{/* A Service's name is a DNS label of 63 characters; "-closed" is the longest that is added. */}}
 {{- define "healthkit-app.guardNames" -}}
 {{- $name := include "healthkit-app.wholeName" . -}}
@@ -28,11 +37,12 @@ passes a chart that fails here; `helm template` doesn't.
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 {{- fail (printf "found the name %s: expected small letters, digits and '-', a letter first, as a Service's name has; set fullnameOverride" $name) -}}
 {{- end -}}
-{{- if gt (len .Values.nameOverride) 56 -}}
-{{- fail (printf "found nameOverride of %d characters: expected 56 at most, for it is part of a label; shorten it" (len .Values.nameOverride)) -}}
+{{- $override := .Values.nameOverride | default "" -}}
+{{- if gt (len $override) 56 -}}
+{{- fail (printf "found nameOverride of %d characters: expected 56 at most, for it is part of a label; shorten it" (len $override)) -}}
 {{- end -}}
-{{- if not (regexMatch "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$" .Values.nameOverride) -}}
-{{- fail (printf "found nameOverride %s: expected letters, digits, '-', '_' and '.', the first and the last a letter or a digit, as a label has it; change nameOverride" (quote .Values.nameOverride)) -}}
+{{- if not (regexMatch "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$" $override) -}}
+{{- fail (printf "found nameOverride %s: expected letters, digits, '-', '_' and '.', the first and the last a letter or a digit, as a label has it; change nameOverride" (quote $override)) -}}
 {{- end -}}
 {{- end }}
 
@@ -83,7 +93,7 @@ passes a chart that fails here; `helm template` doesn't.
 
 {{- define "healthkit-app.guardLabels" -}}
 {{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" -}}
-{{- if hasKey $.Values.podLabels $label -}}
+{{- if hasKey ($.Values.podLabels | default dict) $label -}}
 {{- fail (printf "found %s in podLabels: expected other labels, for the Service finds the pods by this one; take it out" $label) -}}
 {{- end -}}
 {{- end -}}
@@ -109,7 +119,7 @@ passes a chart that fails here; `helm template` doesn't.
 {{- fail "found preStop sleep and drainDelaySeconds 0: expected seconds to sleep for; set drainDelaySeconds, or preStop to none" -}}
 {{- end -}}
 {{- end -}}
-{{- $words := concat $v.command $v.args | join " " -}}
+{{- $words := concat ($v.command | default list) ($v.args | default list) | join " " -}}
 {{- $alone := regexMatch "(-w|--workers)[ =]?0( |$)" $words -}}
 {{- $kept := and (regexMatch "(^|[ /])hypercorn( |$)" $words) (not $alone) (not (contains "healthkit run" $words)) -}}
 {{- if and $kept (has (include "healthkit-app.preStop" .) (list "sleep" "none")) -}}

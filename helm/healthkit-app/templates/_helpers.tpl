@@ -65,7 +65,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- if .Values.metrics.enabled -}}
 {{- $paths = append $paths .Values.metrics.path -}}
 {{- end -}}
-{{- concat $paths .Values.closedPaths | uniq | toYaml -}}
+{{- concat $paths (.Values.closedPaths | default list) | uniq | toYaml -}}
 {{- end }}
 
 {{/* Takes a dict of root and open: what is led to, each with path and pathType. The same as
