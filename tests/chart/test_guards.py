@@ -144,6 +144,14 @@ def test_a_value_that_is_null_is_refused_or_harmless() -> None:
     assert not broken, "\n".join(broken)
 
 
+@helm4
+def test_quantities_are_those_of_kubernetes() -> None:
+    """With and without a unit, as words and as numbers."""
+    for memory in ("64Mi", "1.5Gi", "1e9", "128974848", 268435456, "0.5G"):
+        limits = {"cpu": "100m", "memory": memory, "nvidia.com/gpu": 1}
+        assert template(IMAGE | {"resources": {"limits": limits}}).code == 0, memory
+
+
 #: What may be empty: a list, a map, or a word.
 _EMPTY: Final = (
     *("imagePullSecrets", "nameOverride", "fullnameOverride", "command", "args", "env", "envFrom"),
@@ -232,6 +240,11 @@ def test_a_number_that_is_null_is_not_zero(values: Fields, key: str) -> None:
         ({"serviceAccount": {"name": "Shop"}}, "name"),
         ({"podLabels": {"team": "the shop"}}, "team"),
         ({"nodeSelector": {"zone": "a b"}}, "zone"),
+        ({"resources": {"requests": []}}, "requests"),
+        ({"resources": {"requests": {"memory": "512mb"}}}, "memory"),
+        ({"resources": {"limits": {"cpu": True}}}, "cpu"),
+        ({"securityContext": {"readOnlyRootFilesystem": "false"}}, "readOnlyRootFilesystem"),
+        ({"podSecurityContext": {"runAsUser": "1000"}}, "runAsUser"),
         ({"volumes": [{"hostPath": "/srv"}]}, "name"),
         ({"volumeMounts": [{"name": "cache"}]}, "mountPath"),
     ],
