@@ -64,14 +64,19 @@ the chart is not rendered. */}}
 {{- fail (printf "found stateDir %s: expected a directory of its own, as in /run/healthkit; change stateDir" $dir) -}}
 {{- end -}}
 {{- $own := dict "HEALTHKIT_DRAIN_DELAY" "drainDelaySeconds" "HEALTHKIT_DRAIN_TIMEOUT" "longestRequestSeconds" "HEALTHKIT_GRACE_PERIOD" "terminationGracePeriodSeconds" "HEALTHKIT_STATE_DIR" "stateDir" "HEALTHKIT_WORKERS" "workers" "WEB_CONCURRENCY" "workers" "HEALTHKIT_METRICS_PATH" "metrics" "HEALTHKIT_READINESS_GATE" "readinessGate" -}}
+{{- $names := list -}}
 {{- range .Values.env -}}
 {{- if hasKey $own .name -}}
 {{- fail (printf "found %s in env: expected it from the value that the other numbers are computed from; set %s in its place" .name (get $own .name)) -}}
 {{- end -}}
+{{- if has .name $names -}}
+{{- fail (printf "found %s twice in env: expected each name once, for a server-side apply refuses the second; take one out" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
 {{- end -}}
 {{- end }}
 
-{{/* The API server refuses two volumes of one name, and two mounts of one path. */}}
+{{/* The API server refuses two volumes of one name, two mounts of one path, and a mount of nothing. */}}
 {{- define "healthkit-app.guardVolumes" -}}
 {{- $names := list "tmp" -}}
 {{- $paths := list "/tmp" -}}
@@ -84,7 +89,13 @@ the chart is not rendered. */}}
 {{- fail (printf "found the name %s in volumes: expected another one, for the chart has a volume of that name; change it" .name) -}}
 {{- end -}}
 {{- end -}}
+{{- range .Values.volumes -}}
+{{- $names = append $names .name -}}
+{{- end -}}
 {{- range .Values.volumeMounts -}}
+{{- if not (has .name $names) -}}
+{{- fail (printf "found the volume %s in volumeMounts: expected one that there is; add it to volumes, or change its name" .name) -}}
+{{- end -}}
 {{- if has (trimSuffix "/" .mountPath) $paths -}}
 {{- fail (printf "found the mountPath %s in volumeMounts: expected another one, for the chart mounts a volume there; change it" .mountPath) -}}
 {{- end -}}
