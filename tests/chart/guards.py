@@ -74,7 +74,7 @@ def _matches(kind: str, path: str) -> Fields:
 
 
 def _mount(path: str) -> Fields:
-    volumes = [{"name": "cache", "emptyDir": {}}]
+    volumes: list[Fields] = [{"name": "cache", "emptyDir": {}}]
     return {"volumes": volumes, "volumeMounts": [{"name": "cache", "mountPath": path}]}
 
 

@@ -53,6 +53,18 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{ .Values.image.repository }}{{ $joint }}{{ .Values.image.tag }}
 {{- end }}
 
+{{/* How healthkit is called in the image: what preStopCommand has before "drain". A list, as YAML. */}}
+{{- define "healthkit-app.program" -}}
+{{- $words := list -}}
+{{- $all := .Values.preStopCommand -}}
+{{- range until (has "drain" $all | ternary (len $all) 0) -}}
+{{- if not (has "drain" (slice $all 0 (add1 .))) -}}
+{{- $words = append $words (index $all .) -}}
+{{- end -}}
+{{- end -}}
+{{- $words | default (list "healthkit") | toYaml -}}
+{{- end }}
+
 {{/* How many pods there are at least. */}}
 {{- define "healthkit-app.leastReplicas" -}}
 {{- $scaled := .Values.autoscaling.enabled -}}
