@@ -6,7 +6,6 @@ What promtool reads is what helm renders. Every alert is asked for at every eval
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,9 +13,7 @@ import pytest
 
 from healthkit._model import CheckState, Phase
 from tests.chart.lives import STEP, Life, Restart, Stretch
-from tests.chart.render import CHART, template
 from tests.chart.rules import (
-    VALUES,
     alerts,
     groups,
     needs_promtool,
@@ -299,40 +296,6 @@ def test_each_alert_has_its_runbook() -> None:
         assert rule["annotations"]["runbook"] == found[name]
         starts = [part.partition(":")[0] for part in found[name].split("\n\n")]
         assert starts == ["What it means", "Look at first", "What to do"]
-
-
-def commands() -> list[str]:
-    """Return the commands of kubectl in RUNBOOKS.md, as somebody copies them."""
-    text = (CHART / "RUNBOOKS.md").read_text(encoding="utf-8")
-    return re.findall(r"`(kubectl [^`]*)`", text)
-
-
-def test_a_command_of_a_runbook_is_one_line_and_names_its_object() -> None:
-    """It is copied at night: half of a command, or one for another namespace, is no help."""
-    assert len(commands()) >= 8
-    for command in commands():
-        assert "\n" not in command
-        assert "-n NAMESPACE" in command
-    assert {one for one in commands() if "rollout" in one} == {
-        "kubectl rollout undo -n NAMESPACE deployment/NAME"
-    }
-
-
-def test_a_command_of_a_runbook_names_the_container() -> None:
-    """A mesh puts one of its own beside the app's."""
-    inside = [one for one in commands() if re.match("kubectl (exec|logs) ", one)]
-    assert len(inside) >= 4
-    container = template(VALUES).container["name"]
-    assert all(f" -c {container}" in one for one in inside)
-
-
-def test_the_name_of_the_deployment_ends_the_job() -> None:
-    """So an alert names it."""
-    whole = template(VALUES)
-    name = whole.find("Deployment")["metadata"]["name"]
-    assert whole.find("PodMonitor")["metadata"]["name"] == name
-    monitor = {"podMonitor": {"enabled": False}, "serviceMonitor": {"enabled": True}}
-    assert template(VALUES | monitor).find("Service")["metadata"]["name"] == name
 
 
 def test_a_published_runbook_is_linked() -> None:
