@@ -114,3 +114,11 @@ def test_the_sdist_has_what_its_tests_read() -> None:
     # pyproject.toml is in each sdist, whatever is said.
     needed = {*copied[1].split(), *led_to} - {"", "pyproject.toml"}
     assert sorted(name for name in needed if f"/{name}" not in included) == []
+
+
+def test_nobody_is_sent_to_an_index_that_has_no_healthkit() -> None:
+    """Before the release a stranger could have the name there."""
+    assert "healthkit is on no package index yet" in README
+    installed = re.findall(r"pip install (?:-\S+ )*['\"]?([^\s'\"`]+)", README)
+    assert installed
+    assert not [name for name in installed if name.startswith("healthkit")]

@@ -74,7 +74,8 @@ def _matches(kind: str, path: str) -> Fields:
 
 
 def _mount(path: str) -> Fields:
-    return {"volumeMounts": [{"name": "cache", "mountPath": path}]}
+    volumes: list[Fields] = [{"name": "cache", "emptyDir": {}}]
+    return {"volumes": volumes, "volumeMounts": [{"name": "cache", "mountPath": path}]}
 
 
 def _scale(**more: object) -> Fields:
@@ -90,6 +91,7 @@ _SHOPS: Final = [{"matches": [{"path": {"value": f"/shop{n}"}} for n in range(16
 _HYPERCORN: Final = {"command": ["hypercorn", "main:app", "--workers", "2"], "workers": 2}
 
 CASES: Final = (
+    Case("found enabled false", "enabled", {"enabled": False}),
     Case("what is added to it", "fullnameOverride", {"fullnameOverride": "a" * 57}),
     Case("small letters, digits", "fullnameOverride", {"fullnameOverride": "1shop"}),
     Case("small letters, digits", "fullnameOverride", {"fullnameOverride": "Shop"}),
@@ -113,8 +115,11 @@ CASES: Final = (
     Case("found stateDir", "stateDir", {"stateDir": "/"}),
     Case("in volumes", "volumes", {"volumes": [{"name": "tmp"}]}),
     Case("in volumes", "volumes", {"volumes": [{"name": "healthkit"}], "workers": 2}),
-    Case("in volumeMounts", "volumeMounts", _mount("/tmp/")),  # noqa: S108  # what is refused
-    Case("in volumeMounts", "volumeMounts", {**_mount("/run/healthkit"), "preStop": "exec"}),
+    Case("found the mountPath", "volumeMounts", _mount("/tmp/")),  # noqa: S108  # what is refused
+    Case("found the mountPath", "volumeMounts", {**_mount("/run/healthkit"), "preStop": "exec"}),
+    Case("the volume", "volumes", _mount("/cache") | {"volumes": [{"name": "cash"}]}),
+    Case("the volume", "volumes", _mount("/cache") | {"volumes": None}),
+    Case("twice in env", "env", {"env": [{"name": "A", "value": one} for one in "12"]}),
     Case("that the other numbers are computed", "workers", _env("WEB_CONCURRENCY")),
     Case("that the other numbers are computed", "drainDelay", _env("HEALTHKIT_DRAIN_DELAY")),
     Case("found paths.ready", "paths.ready", {"paths": {"ready": "/livez"}}),

@@ -335,3 +335,16 @@ def test_the_time_between_two_scrapes_decides_how_near_is_too_near() -> None:
     expr = found["HealthkitDrainTimedOut"]["expr"]
     assert "- 3\n" in expr
     assert expr.endswith("[600s:3s])")
+
+
+#: Scraped too seldom: a drain is over before the next scrape.
+SELDOM: Final[Fields] = {"podMonitor": {"enabled": True, "intervalSeconds": 30}}
+
+
+@needs_promtool
+def test_whoever_scrapes_seldom_hears_of_no_drain_that_has_just_begun(tmp_path: Path) -> None:
+    """What is in flight during the delay is served: each rollout under load would be told."""
+    rules_file(tmp_path, groups(SELDOM))
+    assert "- 15\n" in alerts(SELDOM)["HealthkitDrainTimedOut"]["expr"]
+    code, said = play(tmp_path, in_promtools_words(CASES["rollout"]))
+    assert code == 0, said

@@ -15,6 +15,7 @@ import pytest
 from healthkit import Health, HealthMiddleware
 from healthkit.prometheus import HealthCollector
 from tests.chart.board import Query, config_map, dashboard, queries
+from tests.chart.lives import STEP, Life, Stretch
 from tests.chart.promql import asked, legend
 from tests.chart.rules import alerts, needs_promtool, ran, rules_file
 from tests.chart.tools import needs
@@ -148,6 +149,23 @@ def test_promtool_reads_every_query(board: Fields, tmp_path: Path) -> None:
     assert code == 0, said
 
 
+@needs_promtool
+@pytest.mark.parametrize("panel", ["Ready", "Pods", "Do not answer", "Paused", "Liveness failed"])
+def test_a_number_is_that_of_now(board: Fields, tmp_path: Path, panel: str) -> None:
+    """Grafana shows the last there was: without a zero, three pods are ready that are all dead."""
+    (query,) = [one for one in queries(board) if one.panel == panel]
+    life = Life([Stretch(60), Stretch(60, phase=None)])
+    serving, silent = int(panel in {"Ready", "Pods"}), int(panel in {"Pods", "Do not answer"})
+    asked_for = [
+        {"expr": query.chosen, "eval_time": f"{at}s", "exp_samples": [{"value": value}]}
+        for at, value in ((30, serving), (90, silent), (180, 0))
+    ]
+    test = {"interval": f"{STEP}s", "input_series": life.series(), "promql_expr_test": asked_for}
+    (tmp_path / "tests.yml").write_text(json.dumps({"rule_files": [], "tests": [test]}))
+    code, said = ran(tmp_path, "test", "rules", "tests.yml")
+    assert code == 0, said
+
+
 # -- as Grafana wants it --------------------------------------------------------------------------
 
 
@@ -165,6 +183,17 @@ def test_nothing_is_fixed_to_one_installation(board: Fields) -> None:
             for matcher in ('namespace="$namespace"', 'job=~"$job"', 'pod=~"$pod"'):
                 selectors = len(asked(target["expr"]).metrics)
                 assert target["expr"].count(matcher) == selectors, panel["title"]
+
+
+def test_all_apps_are_those_with_healthkit_inside(board: Fields) -> None:
+    """Grafana puts in their names: `.+` would count the pods of whatever else is scraped there."""
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    assert variables["job"]["query"]["query"] == (
+        'label_values(healthkit_phase{namespace="$namespace"}, job)'
+    )
+    assert variables["job"]["allValue"] is None
+    # One that has never answered has no metric to be named by.
+    assert variables["pod"]["allValue"] == ".+"
 
 
 def test_every_panel_says_what_it_shows(board: Fields) -> None:

@@ -127,19 +127,94 @@ def nothing(key: str) -> Fields:
     return values
 
 
+#: With all that can be switched on, or most of the templates would not look at the values.
+_EVERYTHING: Final = CHART / "ci" / "everything-values.yaml"
+
+
 @pytest.mark.chart
 @helm4
 def test_a_value_that_is_null_is_refused_or_harmless() -> None:
     """A template never breaks on one: its trace would tell nobody what to do."""
     blocks = {key.rpartition("/")[0] for key in keys(schema())} - {""}
     broken: list[str] = []
-    for key in sorted({*keys(schema()), *blocks} - {"/image", "/image/repository", "/image/tag"}):
-        null = nothing(key)
-        values = {**IMAGE, **null, "image": IMAGE["image"] | null.get("image", {})}
-        error = template(values).error
+    for key in sorted({*keys(schema()), *blocks} - {"/global", "/enabled"}):
+        error = template(nothing(key), files=[_EVERYTHING]).error
         if error and _BEFORE.match(error) is None and _SCHEMA not in error:
             broken.append(f"{key}: {error.splitlines()[0]}")
     assert not broken, "\n".join(broken)
+
+
+@helm4
+def test_quantities_are_those_of_kubernetes() -> None:
+    """With and without a unit, as words and as numbers."""
+    for memory in ("64Mi", "1.5Gi", "1e9", "128974848", 268435456, "0.5G"):
+        limits = {"cpu": "100m", "memory": memory, "nvidia.com/gpu": 1}
+        assert template(IMAGE | {"resources": {"limits": limits}}).code == 0, memory
+
+
+#: What may be empty: a list, a map, or a word.
+_EMPTY: Final = (
+    *("imagePullSecrets", "nameOverride", "fullnameOverride", "command", "args", "env", "envFrom"),
+    *("podAnnotations", "podLabels", "volumes", "volumeMounts", "nodeSelector", "tolerations"),
+    *("affinity", "serviceAccount/annotations", "serviceAccount/name"),
+    *("service/annotations", "networkPolicy/from", "networkPolicy/metricsFrom"),
+    *("networkPolicy/nodes", "ingress/className", "ingress/annotations", "ingress/tls"),
+    *("ingress/closedBackend/name", "httpRoute/annotations", "httpRoute/hostnames"),
+    *("httpRoute/rules", "podMonitor/labels", "prometheusRule/labels"),
+    *("prometheusRule/selector", "prometheusRule/runbookUrl", "dashboard/annotations"),
+)
+
+
+def switched_on() -> Fields:
+    """Return values for all objects that look at what may be empty."""
+    names = ("ingress", "httpRoute", "networkPolicy", "metrics", "podMonitor", "prometheusRule")
+    values: Fields = {name: {"enabled": True} for name in (*names, "dashboard", "readinessGate")}
+    paths = [{"path": "/", "pathType": "Prefix"}]
+    values["ingress"] |= {"hosts": [{"host": "shop.example.com", "paths": paths}]}
+    values["httpRoute"] |= {"parentRefs": [{"name": "public"}]}
+    return IMAGE | values
+
+
+@both
+def test_what_may_be_empty_may_be_null(name: str) -> None:
+    """Null takes away what another file gives, and a key with nothing behind it is null."""
+    values = switched_on()
+    plain = template(values, name=name)
+    for key in _EMPTY:
+        *above, last = key.split("/")
+        block = values
+        for one in above:
+            block = block.setdefault(one, {})
+        block[last] = None
+    assert template(values, name=name).documents == plain.documents
+
+
+@both
+def test_no_closed_paths_may_be_null_too(name: str) -> None:
+    """Those of the probes are closed all the same."""
+    paths = template({**switched_on(), "closedPaths": None}, name=name).text
+    assert "/healthz" in template(switched_on(), name=name).text
+    assert "path: /healthz" not in paths
+    assert "path: /livez" in paths
+
+
+@helm4
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"podMonitor": {"intervalSeconds": None}}, "intervalSeconds"),
+        ({"prometheusRule": {"notReady": {"forSeconds": None}}}, "forSeconds"),
+        ({"prometheusRule": {"checkFlapping": {"changes": None}}}, "changes"),
+        ({"prometheusRule": {"restartLoop": {"restarts": None}}}, "restarts"),
+        ({"prometheusRule": {"drainTimedOut": None}}, "drainTimedOut"),
+    ],
+)
+def test_a_number_that_is_null_is_not_zero(values: Fields, key: str) -> None:
+    """An alert with 0 in the place of its threshold would fire for ever."""
+    refused = template(values, files=[_EVERYTHING])
+    assert refused.code == 1
+    assert _SCHEMA in refused.error
+    assert key in refused.error
 
 
 @both
@@ -165,6 +240,11 @@ def test_a_value_that_is_null_is_refused_or_harmless() -> None:
         ({"serviceAccount": {"name": "Shop"}}, "name"),
         ({"podLabels": {"team": "the shop"}}, "team"),
         ({"nodeSelector": {"zone": "a b"}}, "zone"),
+        ({"resources": {"requests": []}}, "requests"),
+        ({"resources": {"requests": {"memory": "512mb"}}}, "memory"),
+        ({"resources": {"limits": {"cpu": True}}}, "cpu"),
+        ({"securityContext": {"readOnlyRootFilesystem": "false"}}, "readOnlyRootFilesystem"),
+        ({"podSecurityContext": {"runAsUser": "1000"}}, "runAsUser"),
         ({"volumes": [{"hostPath": "/srv"}]}, "name"),
         ({"volumeMounts": [{"name": "cache"}]}, "mountPath"),
     ],

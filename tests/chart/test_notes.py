@@ -54,6 +54,14 @@ WARNED: Final[tuple[tuple[Fields, str], ...]] = (
 )
 
 
+def test_alerts_are_only_as_good_as_the_scrapes() -> None:
+    """Where nothing is scraped nothing fires: the query tells."""
+    on = {"enabled": True}
+    said = line({"metrics": on, "podMonitor": on, "prometheusRule": on})
+    assert f'up{{namespace="default", job=~"(default/)?{RELEASE}-healthkit-app"}}' in said
+    assert "up{" not in line({"metrics": on, "podMonitor": on})
+
+
 def line(values: Fields, *words: str) -> str:
     """Return what an install prints, on one line."""
     return " ".join(notes(IMAGE | values, *words).split())

@@ -265,3 +265,25 @@ def test_an_http_route_has_its_gateway_and_its_hosts() -> None:
         None,
         "ResponseHeaderModifier",
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        (["healthkit", "drain"], ["healthkit"]),
+        (
+            ["/venv/bin/python3", "-m", "healthkit", "drain"],
+            ["/venv/bin/python3", "-m", "healthkit"],
+        ),
+        (["healthkit", "drain", "--timeout", "20"], ["healthkit"]),
+        (["sh", "-c", "healthkit drain; sleep 1"], ["healthkit"]),
+        (["drain"], ["healthkit"]),
+    ],
+)
+def test_a_test_calls_healthkit_as_the_hook_does(command: list[str], program: list[str]) -> None:
+    """An image without its script, or without a PATH, has none for ``helm test`` either."""
+    (test,) = [one for one in made(preStopCommand=command).documents if is_test(one)]
+    for container in test["spec"]["containers"]:
+        probe = container["command"].index("probe")
+        assert container["command"][:probe] == program
+        assert container["command"][probe + 1].startswith("http://")

@@ -131,3 +131,11 @@ def test_nobody_is_behind_what_is_closed() -> None:
     services = [one for one in documents.documents if one["kind"] == "Service"]
     (closed,) = [one for one in services if one["metadata"]["name"] == f"{APP}-closed"]
     assert "selector" not in closed["spec"]
+
+
+def test_the_name_of_a_class_is_a_word() -> None:
+    """Whatever it is made of: 1 would be a number."""
+    paths = [{"path": "/", "pathType": "Prefix"}]
+    ingress = {"enabled": True, "className": "1", "hosts": [{"paths": paths}]}
+    rendered = template({**IMAGE, "ingress": ingress})
+    assert rendered.find("Ingress")["spec"]["ingressClassName"] == "1"

@@ -128,7 +128,7 @@ def test_the_alerts_are_told() -> None:
 def test_what_a_gate_needs_is_what_the_chart_makes() -> None:
     """The README's fragment, field by field, but for the names of an app."""
     (block,) = blocks("yaml", chapter("A readiness gate"))
-    fragment, role, binding = yaml.safe_load_all(block)
+    fragment, account, role, binding = yaml.safe_load_all(block)
     rendered = template(IMAGE | {"readinessGate": {"enabled": True}})
     pod = rendered.find("Deployment")["spec"]["template"]["spec"]
     (told,) = fragment["spec"].pop("containers")
@@ -143,6 +143,8 @@ def test_what_a_gate_needs_is_what_the_chart_makes() -> None:
     assert made["roleRef"]["kind"] == binding["roleRef"]["kind"] == role["kind"]
     assert made["subjects"][0]["name"] == pod["serviceAccountName"]
     assert binding["subjects"][0]["name"] == fragment["spec"]["serviceAccountName"]
+    assert binding["subjects"][0]["name"] == account["metadata"]["name"]
+    assert account["kind"] == rendered.find("ServiceAccount")["kind"]
 
 
 def _by_name(environ: list[dict[str, Any]]) -> dict[str, Fields]:

@@ -5,6 +5,7 @@ passes a chart that fails here; `helm template` doesn't.
 */}}
 
 {{- define "healthkit-app.guards" -}}
+{{- include "healthkit-app.guardEnabled" . -}}
 {{- include "healthkit-app.guardNames" . -}}
 {{- include "healthkit-app.guardImage" . -}}
 {{- include "healthkit-app.guardContainer" . -}}
@@ -19,6 +20,14 @@ passes a chart that fails here; `helm template` doesn't.
 {{- include "healthkit-app.guardHttpRoute" . -}}
 {{- end }}
 
+{{/* Helm hands a dependency's condition on to it, as in `condition: web.enabled`. Where it is false
+the chart is not rendered. */}}
+{{- define "healthkit-app.guardEnabled" -}}
+{{- if and (hasKey .Values "enabled") (not .Values.enabled) -}}
+{{- fail "found enabled false, and the chart rendered all the same: expected it to be the condition of a dependency; write that condition in the parent's Chart.yaml, or take enabled out" -}}
+{{- end -}}
+{{- end }}
+
 {{/* A Service's name is a DNS label of 63 characters; "-closed" is the longest that is added. */}}
 {{- define "healthkit-app.guardNames" -}}
 {{- $name := include "healthkit-app.wholeName" . -}}
@@ -28,11 +37,12 @@ passes a chart that fails here; `helm template` doesn't.
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 {{- fail (printf "found the name %s: expected small letters, digits and '-', a letter first, as a Service's name has; set fullnameOverride" $name) -}}
 {{- end -}}
-{{- if gt (len .Values.nameOverride) 56 -}}
-{{- fail (printf "found nameOverride of %d characters: expected 56 at most, for it is part of a label; shorten it" (len .Values.nameOverride)) -}}
+{{- $override := .Values.nameOverride | default "" -}}
+{{- if gt (len $override) 56 -}}
+{{- fail (printf "found nameOverride of %d characters: expected 56 at most, for it is part of a label; shorten it" (len $override)) -}}
 {{- end -}}
-{{- if not (regexMatch "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$" .Values.nameOverride) -}}
-{{- fail (printf "found nameOverride %s: expected letters, digits, '-', '_' and '.', the first and the last a letter or a digit, as a label has it; change nameOverride" (quote .Values.nameOverride)) -}}
+{{- if not (regexMatch "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$" $override) -}}
+{{- fail (printf "found nameOverride %s: expected letters, digits, '-', '_' and '.', the first and the last a letter or a digit, as a label has it; change nameOverride" (quote $override)) -}}
 {{- end -}}
 {{- end }}
 
@@ -54,14 +64,19 @@ passes a chart that fails here; `helm template` doesn't.
 {{- fail (printf "found stateDir %s: expected a directory of its own, as in /run/healthkit; change stateDir" $dir) -}}
 {{- end -}}
 {{- $own := dict "HEALTHKIT_DRAIN_DELAY" "drainDelaySeconds" "HEALTHKIT_DRAIN_TIMEOUT" "longestRequestSeconds" "HEALTHKIT_GRACE_PERIOD" "terminationGracePeriodSeconds" "HEALTHKIT_STATE_DIR" "stateDir" "HEALTHKIT_WORKERS" "workers" "WEB_CONCURRENCY" "workers" "HEALTHKIT_METRICS_PATH" "metrics" "HEALTHKIT_READINESS_GATE" "readinessGate" -}}
+{{- $names := list -}}
 {{- range .Values.env -}}
 {{- if hasKey $own .name -}}
 {{- fail (printf "found %s in env: expected it from the value that the other numbers are computed from; set %s in its place" .name (get $own .name)) -}}
 {{- end -}}
+{{- if has .name $names -}}
+{{- fail (printf "found %s twice in env: expected each name once, for a server-side apply refuses the second; take one out" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
 {{- end -}}
 {{- end }}
 
-{{/* The API server refuses two volumes of one name, and two mounts of one path. */}}
+{{/* The API server refuses two volumes of one name, two mounts of one path, and a mount of nothing. */}}
 {{- define "healthkit-app.guardVolumes" -}}
 {{- $names := list "tmp" -}}
 {{- $paths := list "/tmp" -}}
@@ -74,7 +89,13 @@ passes a chart that fails here; `helm template` doesn't.
 {{- fail (printf "found the name %s in volumes: expected another one, for the chart has a volume of that name; change it" .name) -}}
 {{- end -}}
 {{- end -}}
+{{- range .Values.volumes -}}
+{{- $names = append $names .name -}}
+{{- end -}}
 {{- range .Values.volumeMounts -}}
+{{- if not (has .name $names) -}}
+{{- fail (printf "found the volume %s in volumeMounts: expected one that there is; add it to volumes, or change its name" .name) -}}
+{{- end -}}
 {{- if has (trimSuffix "/" .mountPath) $paths -}}
 {{- fail (printf "found the mountPath %s in volumeMounts: expected another one, for the chart mounts a volume there; change it" .mountPath) -}}
 {{- end -}}
@@ -83,7 +104,7 @@ passes a chart that fails here; `helm template` doesn't.
 
 {{- define "healthkit-app.guardLabels" -}}
 {{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" -}}
-{{- if hasKey $.Values.podLabels $label -}}
+{{- if hasKey ($.Values.podLabels | default dict) $label -}}
 {{- fail (printf "found %s in podLabels: expected other labels, for the Service finds the pods by this one; take it out" $label) -}}
 {{- end -}}
 {{- end -}}
@@ -109,7 +130,7 @@ passes a chart that fails here; `helm template` doesn't.
 {{- fail "found preStop sleep and drainDelaySeconds 0: expected seconds to sleep for; set drainDelaySeconds, or preStop to none" -}}
 {{- end -}}
 {{- end -}}
-{{- $words := concat $v.command $v.args | join " " -}}
+{{- $words := concat ($v.command | default list) ($v.args | default list) | join " " -}}
 {{- $alone := regexMatch "(-w|--workers)[ =]?0( |$)" $words -}}
 {{- $kept := and (regexMatch "(^|[ /])hypercorn( |$)" $words) (not $alone) (not (contains "healthkit run" $words)) -}}
 {{- if and $kept (has (include "healthkit-app.preStop" .) (list "sleep" "none")) -}}

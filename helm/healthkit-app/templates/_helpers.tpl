@@ -53,6 +53,18 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{ .Values.image.repository }}{{ $joint }}{{ .Values.image.tag }}
 {{- end }}
 
+{{/* How healthkit is called in the image: what preStopCommand has before "drain". A list, as YAML. */}}
+{{- define "healthkit-app.program" -}}
+{{- $words := list -}}
+{{- $all := .Values.preStopCommand -}}
+{{- range until (has "drain" $all | ternary (len $all) 0) -}}
+{{- if not (has "drain" (slice $all 0 (add1 .))) -}}
+{{- $words = append $words (index $all .) -}}
+{{- end -}}
+{{- end -}}
+{{- $words | default (list "healthkit") | toYaml -}}
+{{- end }}
+
 {{/* How many pods there are at least. */}}
 {{- define "healthkit-app.leastReplicas" -}}
 {{- $scaled := .Values.autoscaling.enabled -}}
@@ -65,7 +77,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- if .Values.metrics.enabled -}}
 {{- $paths = append $paths .Values.metrics.path -}}
 {{- end -}}
-{{- concat $paths .Values.closedPaths | uniq | toYaml -}}
+{{- concat $paths (.Values.closedPaths | default list) | uniq | toYaml -}}
 {{- end }}
 
 {{/* Takes a dict of root and open: what is led to, each with path and pathType. The same as

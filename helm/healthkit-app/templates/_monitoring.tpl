@@ -25,10 +25,10 @@ namespace="{{ .Release.Namespace }}", job=~"({{ .Release.Namespace }}/)?{{ inclu
 {{- .Values.serviceMonitor.enabled | ternary .Values.serviceMonitor.intervalSeconds .Values.podMonitor.intervalSeconds | int -}}
 {{- end }}
 
-{{/* One section of RUNBOOKS.md, by the alert's name. */}}
+{{/* One section of RUNBOOKS.md, by the alert's name; a checkout on Windows may have CRLF. */}}
 {{- define "healthkit-app.runbook" -}}
 {{- $found := "" -}}
-{{- range splitList "\n## " (.root.Files.Get "RUNBOOKS.md") -}}
+{{- range splitList "\n## " (.root.Files.Get "RUNBOOKS.md" | replace "\r" "") -}}
 {{- if hasPrefix (printf "%s\n" $.alert) . -}}
 {{- $found = trimPrefix $.alert . | trim -}}
 {{- end -}}
