@@ -374,7 +374,8 @@ def test_the_catalogue_warms_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         }
         checked.set()
         wait(client, pod.health, "warming")
-        assert client.get("/readyz").text.startswith("warming: catalogue ")
+        # Its first step is told a moment later.
+        until(lambda: client.get("/readyz").text.startswith("warming: catalogue "))
         read.set()
         wait(client, pod.health, "serving")
         assert client.get("/products/7").json() == {"id": 7, "name": "product 7", "cents": 107}
