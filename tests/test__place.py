@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import gc
 import itertools
 import logging
 import os
@@ -205,12 +206,14 @@ def _no_descriptors() -> Generator[None]:
     """Have every descriptor that this process may have be open."""
     with _limited(resource.RLIMIT_NOFILE, 256):
         taken = [os.open("/dev/null", os.O_RDONLY)]
+        gc.disable()  # what an earlier test has left would be closed, and be free
         with contextlib.suppress(OSError):
             while True:
                 taken.append(os.dup(taken[0]))
         try:
             yield
         finally:
+            gc.enable()
             for descriptor in taken:
                 os.close(descriptor)
 

@@ -12,7 +12,7 @@ import time
 import weakref
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import uvloop
@@ -206,6 +206,17 @@ def nobody() -> bool:
     raise AssertionError
 
 
+#: Seconds for what nothing keeps waiting.
+PATIENCE: Final = 30.0
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Look again until something holds that another thread or the loop brings about."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110  # whatever it is
+            await asyncio.sleep(0.001)
+
+
 LOOPS = pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 
 
@@ -248,12 +259,10 @@ class LoopServer:
         await asyncio.sleep(0.05)
         return self.got == 0
 
-    async def hears(self) -> bool:
-        """Whether the server gets the signal."""
-        async with asyncio.timeout(5):
-            while not self.got:  # noqa: ASYNC110  # another thread
-                await asyncio.sleep(0.001)
-        return self.got == 1
+    async def hears(self, times: int = 1) -> bool:
+        """Whether the server gets the signal, so many times by now."""
+        await until(lambda: self.got >= times)
+        return self.got == times
 
 
 def on(factory: Callable[[], asyncio.AbstractEventLoop], play: Callable[[], object]) -> None:
@@ -271,7 +280,7 @@ def test_a_loops_own_handler_is_stood_before(
     async def play() -> None:
         server = LoopServer()
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(server.began.wait(), 5)
+        await asyncio.wait_for(server.began.wait(), PATIENCE)
         assert await server.hears_nothing()
         server.gate.finished(server.keeper)
         assert await server.hears()
@@ -300,8 +309,7 @@ def test_a_loop_in_a_hurry_gets_one_signal_and_no_other(
         assert server.got == 1
         assert installed() == server.before
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.sleep(0.05)
-        assert server.got == 2
+        assert await server.hears(times=2)
 
     on(factory, play)
 
@@ -317,8 +325,8 @@ def test_other_signals_reach_the_loop(factory: Callable[[], asyncio.AbstractEven
         server.gate.renew()  # asyncio puts its own descriptor back with each handler
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGUSR1)
-        await asyncio.wait_for(other.wait(), 5)
-        await asyncio.wait_for(server.began.wait(), 5)
+        await asyncio.wait_for(other.wait(), PATIENCE)
+        await asyncio.wait_for(server.began.wait(), PATIENCE)
         assert await server.hears_nothing()
         server.gate.leave(server.keeper)
         assert await server.hears()
@@ -340,7 +348,7 @@ def test_a_gate_is_closed_again_when_the_loop_has_put_its_own_back(
         for _ in range(2):
             server.gate.renew()
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(server.began.wait(), 5)
+        await asyncio.wait_for(server.began.wait(), PATIENCE)
         assert await server.hears_nothing()
         server.gate.finished(server.keeper)
         assert await server.hears()
@@ -361,7 +369,7 @@ def test_a_handler_of_a_loop_that_comes_later_is_stood_before() -> None:
         await asyncio.sleep(0.05)
         assert (front.began, front.server.got) == (1, 0)
         front.gate.finished(front.keeper)
-        await asyncio.sleep(0.05)
+        await until(lambda: front.server.got)
         assert front.server.got == 1
 
     on(asyncio.new_event_loop, play)
@@ -405,7 +413,7 @@ def test_a_gate_that_another_thread_opens_hands_the_signal_over() -> None:
     front.close()
     terminate()
     in_a_thread(lambda: front.gate.finished(front.keeper))
-    for _ in range(1000):
+    for _ in range(10_000):
         if front.server.got:
             break
         time.sleep(0.001)
@@ -440,7 +448,7 @@ def test_a_signal_in_the_middle_of_closing_is_not_lost(monkeypatch: pytest.Monke
     async def play() -> None:
         monkeypatch.setattr(Wakeup, "_replace", interrupted)
         server = LoopServer()
-        await asyncio.wait_for(server.began.wait(), 5)
+        await asyncio.wait_for(server.began.wait(), PATIENCE)
         assert await server.hears_nothing()
         server.gate.finished(server.keeper)
         assert await server.hears()
@@ -535,7 +543,7 @@ def test_without_a_thread_or_a_descriptor_the_gate_stays_open(
             assert Gate().close(Keeper(nobody, nobody)) == "no descriptor or no thread is left"
         assert installed() == before
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(got.wait(), 5)
+        await asyncio.wait_for(got.wait(), PATIENCE)
 
     on(asyncio.new_event_loop, play)
 
@@ -585,7 +593,7 @@ def in_a_thread(function: Callable[[], object]) -> object:
     results: list[object] = []
     thread = threading.Thread(target=lambda: results.append(function()))
     thread.start()
-    thread.join(5)
+    thread.join(PATIENCE)
     return results[0]
 
 

@@ -288,6 +288,8 @@ def test_an_app_that_ends_the_simulation_is_one_line(
     tmp_path: Path, capsys: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A task of its own that raises SystemExit would end any event loop."""
+    gc.collect()  # what earlier tests have left may log as it goes
+    caplog.clear()
     start = "import asyncio\nasync def leave():\n    raise SystemExit(3)\n"
     task = '"lifespan":\n        app.task = asyncio.ensure_future(leave())'
     (tmp_path / "shop.py").write_text(start + APP.replace('"lifespan":', task))
@@ -315,6 +317,8 @@ def test_what_a_task_of_the_app_raises_is_logged(
     tmp_path: Path, capsys: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As it would be in its container; the simulation goes on."""
+    gc.collect()  # what earlier tests have left may log as it goes
+    caplog.clear()
     start = "import asyncio\nasync def leave():\n    raise ValueError(3)\n"
     task = '"lifespan":\n        asyncio.ensure_future(leave())'
     (tmp_path / "shop.py").write_text(start + APP.replace('"lifespan":', task))

@@ -26,7 +26,7 @@ class Place:
     def __init__(self) -> None:
         self._reader, self.writer = socket.socketpair()
         self.writer.setblocking(False)  # noqa: FBT003  # the socket's own
-        self._reader.settimeout(5)
+        self._reader.settimeout(30)
         self.held: SimpleQueue[str] = SimpleQueue()
         signal.set_wakeup_fd(self.number)
 
@@ -79,7 +79,7 @@ def _let_end(name: str) -> None:
     """Wait for the threads of a name."""
     for thread in threading.enumerate():
         if thread.name == name:
-            thread.join(timeout=5)
+            thread.join(timeout=30)
 
 
 def _never(_thread: threading.Thread) -> None:
@@ -91,7 +91,7 @@ def test_sigterm_is_held_back_and_others_pass(place: Place) -> None:
     wakeup = place.interpose()
     assert repr(wakeup) == f"<Wakeup {installed()} before {place.number}>"
     signal.raise_signal(signal.SIGTERM)
-    assert place.held.get(timeout=5)
+    assert place.held.get(timeout=30)
     signal.raise_signal(signal.SIGUSR1)
     assert place.heard() == bytes([signal.SIGUSR1])
     wakeup.remove()
@@ -141,7 +141,7 @@ def test_what_came_before_is_held_back_by_a_thread_that_is_late(
     wakeup.remove()
     begin(late)
     assert (place.heard(), place.heard()) == (bytes([signal.SIGUSR1]), TERM)
-    assert place.held.get(timeout=5)
+    assert place.held.get(timeout=30)
     assert place.held.empty()
 
 
@@ -230,7 +230,7 @@ def test_a_loop_that_is_full_loses_nothing_that_counts(place: Place) -> None:
             break
     signal.raise_signal(signal.SIGUSR1)
     signal.raise_signal(signal.SIGTERM)
-    assert place.held.get(timeout=5)
+    assert place.held.get(timeout=30)
     wakeup.remove()
 
 
@@ -240,7 +240,7 @@ def test_without_a_loops_descriptor_nothing_is_passed_on(place: Place) -> None:
     wakeup = place.interpose()
     signal.raise_signal(signal.SIGUSR1)
     signal.raise_signal(signal.SIGTERM)
-    assert place.held.get(timeout=5)
+    assert place.held.get(timeout=30)
     wakeup.remove()
     assert installed() == -1
 

@@ -907,7 +907,7 @@ async def test_each_life_begins_without_a_memory(heartbeat: Path, inside: bool) 
     for age, status in ((900, 503), (450, 200)):
         last_written(heartbeat, age)
         async with lifespan_of(middleware):
-            await health.wait_for("serving")
+            await health.wait_for("serving", 30)
             while (await ask(middleware, "/readyz")).text == "pending: file_age\n":  # noqa: ASYNC110  # a thread's news
                 await anyio.sleep(0.01)
             assert (await ask(middleware, "/readyz")).status == status

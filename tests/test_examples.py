@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib.util
 import logging
@@ -10,11 +11,14 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx
 import pytest
 from rich.console import Console
@@ -119,7 +123,7 @@ def parts(module: ModuleType) -> tuple[ASGIApp, Health]:
 def wait(client: TestClient, health: Health, phase: str) -> None:
     """Wait for a phase on the app's own loop."""
     assert client.portal is not None
-    client.portal.call(health.wait_for, phase)
+    client.portal.call(health.wait_for, phase, 30)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -128,6 +132,11 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def with_rests(module: ModuleType, rest: Callable[[float], object]) -> SimpleNamespace:
+    """Return a module in which a sleep is the test's: it lasts until the test has looked."""
+    return SimpleNamespace(**{**vars(module), "sleep": rest})
 
 
 def statuses(client: TestClient) -> dict[str, int]:
@@ -141,8 +150,8 @@ def test_an_example_lives_and_ends(name: str, framework: str, url: str) -> None:
     app, health = parts(example(name, framework))
     with TestClient(app, base_url="http://pod") as client:
         wait(client, health, "serving")
-        until(lambda: client.get("/readyz").status_code == 200)  # its checks have had a result
-        assert statuses(client) == dict.fromkeys(ENDPOINTS, 200)
+        # Its checks have had a result; one that came too late is followed by another.
+        until(lambda: statuses(client) == dict.fromkeys(ENDPOINTS, 200))
         assert client.get(url).status_code == 200
         health.drain()
         wait(client, health, "draining")
@@ -176,15 +185,24 @@ def test_a_rollout_is_played(capsys: pytest.CaptureFixture[str]) -> None:
     assert int(said[-1].split()[0]) > 1000
 
 
-def test_fastapi_tells_its_progress() -> None:
+def test_fastapi_tells_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the price list is read, the app has started, and readiness says how far it is."""
-    app, health = parts(example("02_fastapi", "fastapi"))
+    module = example("02_fastapi", "fastapi")
+    app, health = parts(module)
+    looked = threading.Event()
+
+    async def rest(_seconds: float) -> None:
+        while not looked.is_set():  # noqa: ASYNC110  # set in another thread
+            await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(module, "asyncio", with_rests(asyncio, rest))
     with TestClient(app) as client:
         wait(client, health, "warming")
         ready = client.get("/readyz")
         assert ready.status_code == 503
         assert ready.text.startswith("warming: price_list")
         assert client.get("/startupz").status_code == 200
+        looked.set()
         wait(client, health, "serving")
 
 
@@ -194,8 +212,13 @@ def test_fastapi_does_not_forget_a_mail(
     """An end waits for the mail of an order that was taken, and tells others of the drain."""
     module = example("02_fastapi", "fastapi")
     app, _ = parts(module)
-    monkeypatch.setattr(module, "MAILING", 0.2)
     caplog.set_level(logging.INFO)
+
+    async def rest(seconds: float) -> None:
+        while seconds == module.MAILING and "waiting for hold" not in caplog.text:  # noqa: ASYNC110  # a text
+            await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(module, "asyncio", with_rests(asyncio, rest))
     with TestClient(app) as client:
         assert client.post("/orders").status_code == 202
         assert len(module.mails) == 1
@@ -261,8 +284,15 @@ def test_a_stream_ends_and_another_ends_itself(monkeypatch: pytest.MonkeyPatch) 
     """The events end complete with the drain; the echo answers until it has said goodbye."""
     module = example("13_streams")
     app, health = parts(module)
-    monkeypatch.setattr(module, "LAST_WORDS", 0.5)
     monkeypatch.setattr(module, "PACE", 0.01)
+    answered = threading.Event()
+
+    async def rest(seconds: float) -> None:
+        while seconds == module.LAST_WORDS and not answered.is_set():  # noqa: ASYNC110  # a thread's
+            await anyio.sleep(0.005)
+        await anyio.sleep(module.PACE)
+
+    monkeypatch.setattr(module, "anyio", with_rests(anyio, rest))
     with (
         TestClient(app) as client,
         ThreadPoolExecutor() as pool,
@@ -278,7 +308,8 @@ def test_a_stream_ends_and_another_ends_itself(monkeypatch: pytest.MonkeyPatch) 
         assert websocket.receive_text() == "this pod ends: last words, please"
         websocket.send_text("two")
         assert websocket.receive_text() == "two"
-        assert events.result(10).text.startswith("data: tick 0\n\n")
+        answered.set()
+        assert events.result(30).text.startswith("data: tick 0\n\n")
         with pytest.raises(WebSocketDisconnect) as closed:
             websocket.receive_text()
     assert (closed.value.code, closed.value.reason) == (1012, "connect again")
@@ -302,7 +333,7 @@ def test_the_checks_are_listed_as_the_readme_shows_them() -> None:
     with TestClient(app, base_url="http://pod") as client:
         wait(client, health, "serving")
         until(lambda: client.get("/readyz/database").text == "failing: database\n")
-        assert client.get("/readyz?verbose").text == shown[1]
+        until(lambda: client.get("/readyz?verbose").text == shown[1])  # the loop may have lagged
         debug = {"x-debug": "on"}
         assert "Connect" in client.get("/readyz/database?verbose", headers=debug).text
         state = 'healthkit_check_state{check="database",state="failing"} 1.0'
@@ -327,7 +358,12 @@ def test_the_example_of_tests_passes() -> None:
 
 def test_the_catalogue_warms_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The app of the demo starts, warms up from a file it has made, serves, and keeps the file."""
-    monkeypatch.setattr(pod, "SECONDS", 1.0)
+    checked, read = threading.Event(), threading.Event()
+
+    def rest(_seconds: float) -> None:
+        (checked if pod.health.phase == "starting" else read).wait(30)
+
+    monkeypatch.setattr(pod, "time", with_rests(time, rest))
     monkeypatch.setenv("CATALOGUE_DIR", str(tmp_path))
     with TestClient(pod.app) as client:
         assert statuses(client) == {
@@ -336,8 +372,11 @@ def test_the_catalogue_warms_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
             "/readyz": 503,
             "/healthz": 503,
         }
+        checked.set()
         wait(client, pod.health, "warming")
-        assert client.get("/readyz").text.startswith("warming: catalogue ")
+        # Its first step is told a moment later.
+        until(lambda: client.get("/readyz").text.startswith("warming: catalogue "))
+        read.set()
         wait(client, pod.health, "serving")
         assert client.get("/products/7").json() == {"id": 7, "name": "product 7", "cents": 107}
         assert client.get("/products/5001").status_code == 404

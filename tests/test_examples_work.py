@@ -5,7 +5,10 @@ Redis itself is asked in tests/integration/test_redis.py; here a fake says what 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from starlette.testclient import TestClient
 
 from examples.pod.probes import ENDPOINTS
-from tests.test_examples import example, parts, statuses, until, wait
+from tests.test_examples import example, parts, statuses, until, wait, with_rests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,13 +33,14 @@ def test_sqlite_is_ready_when_all_of_it_is_cached(
     module = example("17_sqlite_warmup", "fastapi")
     app, health = parts(module)
     monkeypatch.setenv("CATALOGUE", str(tmp_path / "catalogue.sqlite3"))
-    monkeypatch.setattr(module, "REST", 0.05)
+    looked = threading.Event()
+    monkeypatch.setattr(module, "time", with_rests(time, lambda _seconds: looked.wait(30)))
     with TestClient(app) as client:
         until(lambda: "%" in client.get("/readyz").text)
         assert client.get("/readyz").text.startswith("warming: catalogue ")
         assert client.get("/startupz").status_code == 200
         assert client.get("/products/1").status_code == 404
-        monkeypatch.setattr(module, "REST", 0)
+        looked.set()
         wait(client, health, "serving")
         assert client.get("/products/2000").json() == {"name": "product 2000"}
         assert client.get("/products/2001").status_code == 404
@@ -136,16 +140,22 @@ def test_redis_may_come_later(fake: FakeRedis) -> None:
 def worker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Give the worker an empty queue, and short jobs."""
     module = example.__wrapped__("19_background_worker", "fastapi")
-    monkeypatch.setattr(module, "JOB", 0.3)
+    monkeypatch.setattr(module, "JOB", 0)
     return module
 
 
 def test_the_job_in_hand_is_finished_and_no_other_begun(
-    worker: ModuleType, caplog: pytest.LogCaptureFixture
+    worker: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The exit waits for one job by its name; the rest of the queue is left for others."""
     app, health = parts(worker)
     caplog.set_level(logging.INFO)
+
+    async def rest(_seconds: float) -> None:
+        while worker.done and "waiting for hold" not in caplog.text:  # noqa: ASYNC110  # the second job's
+            await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(worker, "asyncio", with_rests(asyncio, rest))
     with TestClient(app) as client:
         wait(client, health, "serving")
         for job in (1, 2, 3):

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.lowlevel
@@ -86,8 +86,12 @@ async def serving(health: Health) -> AsyncGenerator[HealthMiddleware]:
     """Serve an app until the phase is serving, and to the end."""
     app = HealthMiddleware(sleepy_app, health=health)
     async with lifespan_of(app):
-        await health.wait_for("serving")
+        await health.wait_for("serving", PATIENCE)
         yield app
+
+
+#: Seconds for what nothing keeps waiting.
+PATIENCE: Final = 30.0
 
 
 def terminate() -> float:
@@ -196,12 +200,12 @@ async def test_a_plain_function_runs_in_a_thread() -> None:
     health.warmup(lambda: threads.append(threading.current_thread()), name="cache")
     health.check(lambda: threads.append(threading.current_thread()), name="db")
     async with serving(health) as app:
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while (await ask(app, "/readyz")).status != 200:  # noqa: ASYNC110  # an answer
                 await anyio.sleep(0.01)
     assert threading.main_thread() not in threads
     for thread in threads:
-        await anyio.to_thread.run_sync(thread.join, 5)
+        await anyio.to_thread.run_sync(thread.join, PATIENCE)
     assert not set(threads) & (set(threading.enumerate()) - before)
 
 
@@ -271,11 +275,12 @@ async def test_the_time_of_a_pods_drain_is_known_on_trio(tmp_path: Path, server:
     """All workers mean the same by a moment, though trio's own clock has a random offset."""
     health = Health(drain_delay=0.3, state_dir=tmp_path, workers=1)
     async with serving(health):
-        sent = terminate()
-        with anyio.fail_after(5):
+        before = anyio.current_time()
+        terminate()
+        with anyio.fail_after(PATIENCE):
             while not server.terminated:  # noqa: ASYNC110  # a signal handler wakes nobody
                 await anyio.sleep(0.01)
-        assert server.terminated[0] - sent == pytest.approx(0.3, abs=0.25)
+        assert 0.29 < server.terminated[0] - before < PATIENCE
 
 
 @pytest.mark.parametrize("anyio_backend", [REAL_TRIO], ids=["trio"])
@@ -286,16 +291,18 @@ async def test_what_is_slow_to_end_is_not_waited_for(
     monkeypatch.setattr(_duties, "OBEDIENCE", 0.05)
     monkeypatch.setattr(_duties, "LAST_WORDS", 0.05)
     health = Health()
-    over = anyio.Event()
+    begun, over = anyio.Event(), anyio.Event()
 
     @health.check(timeout=60, max_age=100)
     async def slow() -> None:
         with anyio.CancelScope(shield=True):
+            begun.set()
             await over.wait()
 
     async with lifespan_of(HealthMiddleware(plain_app, health=health)):
-        await anyio.sleep(0.01)
+        await begun.wait()
     assert "does not end when it is cancelled, and is closed: <Tasks 1>" in caplog.text
     over.set()
-    await anyio.sleep(0.01)
-    assert healthkits_tasks() == []
+    with anyio.fail_after(PATIENCE):
+        while healthkits_tasks():  # noqa: ASYNC110  # trio's own names
+            await anyio.sleep(0.01)
