@@ -15,7 +15,7 @@ import contextlib
 import os
 import signal
 import socket
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Wakeup:
         self._theirs = _NONE
         self._duplicate = _NONE
         self._spare: list[int] = []
+        #: Held while the place is taken: a byte that comes at once must find whose it is.
+        self._taking = Lock()
         try:
             # First the thread: a byte that nobody passes on would be lost.
             Thread(target=self._pass_on, name="healthkit signals", daemon=True).start()
@@ -107,25 +109,28 @@ class Wakeup:
         self._close()
 
     def _replace(self) -> None:
-        found = signal.set_wakeup_fd(self._ours.fileno(), warn_on_full_buffer=False)
-        if found == self._ours.fileno():
-            return
-        try:
-            duplicate = os.dup(found) if found != _NONE else _NONE
-        except OSError:
-            signal.set_wakeup_fd(found, warn_on_full_buffer=False)
-            raise
-        self._spare.append(self._duplicate)
-        self._theirs, self._duplicate = found, duplicate
+        with self._taking:
+            found = signal.set_wakeup_fd(self._ours.fileno(), warn_on_full_buffer=False)
+            if found == self._ours.fileno():
+                return
+            try:
+                duplicate = os.dup(found) if found != _NONE else _NONE
+            except OSError:
+                signal.set_wakeup_fd(found, warn_on_full_buffer=False)
+                raise
+            self._spare.append(self._duplicate)
+            self._theirs, self._duplicate = found, duplicate
 
     def _pass_on(self) -> None:
         """Pass bytes on until ours is closed. Runs in the thread."""
         while signals := self._in_thread.recv(_MANY):
             before, opened, after = signals.partition(_OPENED)
             passed = (before if self._passes else before.replace(_SIGTERM, b"")) + after
-            if passed and self._duplicate != _NONE:
+            with self._taking:
+                theirs = self._duplicate
+            if passed and theirs != _NONE:
                 with contextlib.suppress(OSError):  # full: the loop is awake anyway
-                    os.write(self._duplicate, passed)
+                    os.write(theirs, passed)
             if not self._passes and _SIGTERM in before:
                 self._held()
             self._passes = self._passes or bool(opened)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -198,6 +199,23 @@ def test_renewing_takes_the_place_of_what_came_since(place: Place) -> None:
     assert installed() == other.number
     signal.set_wakeup_fd(-1)
     other.close()
+
+
+def test_a_byte_that_comes_while_the_place_is_taken_waits_for_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came after ours was there, and before anybody knew whose place that is."""
+    dup = os.dup
+
+    def late(number: int) -> int:
+        signal.raise_signal(signal.SIGUSR1)
+        time.sleep(0.05)  # the thread has read it: too short, this shows less, and fails nothing
+        return dup(number)
+
+    monkeypatch.setattr(os, "dup", late)
+    wakeup = place.interpose()
+    assert place.heard() == bytes([signal.SIGUSR1])
+    wakeup.remove()
 
 
 def test_a_descriptor_that_was_closed_is_not_put_back(place: Place) -> None:
