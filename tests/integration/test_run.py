@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: The longest that anything here may take, in seconds.
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 #: The command line tool itself, without what other commands import.
 RUN = """
@@ -292,7 +292,8 @@ def test_without_an_option_the_delay_is_five_seconds(start: Callable[..., Job]) 
     job = start(*python(WORKER.replace('print("serving"', 'print("pid", os.getpid()')))
     pid = int(job.out.until(r"pid (\d+)")[1])
     job.send(signal.SIGTERM)
-    job.out.until(r"draining 1 worker, serving on for (5|4\.9) s\n")
+    said = job.out.until(r"draining 1 worker, serving on for ([\d.]+) s\n")
+    assert 2 < float(said[1]) <= 5  # what is left of it
     os.kill(pid, signal.SIGKILL)
     assert job.ended() == 137
 

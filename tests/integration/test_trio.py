@@ -150,6 +150,6 @@ async def test_ctrl_c_ends_a_pod_on_trio_in_order(tmp_path: Path, workers: str) 
         # takes it for a failure of the app. No task does anything now, if we give it a moment.
         await asyncio.sleep(0.3)
         os.killpg(server.pid, signal.SIGINT)
-        assert await server.ends(5) == 0
+        assert await server.ends() == 0
         assert (tmp_path / "told").exists()
         assert not [line for line in server.log if "Traceback" in line]
