@@ -23,7 +23,6 @@ from tests.virtual import REAL
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from healthkit._signals import SAME_SIGNAL
 from tests.integration.termination import Ending
 
 APP = "tests.integration.apps:app"
@@ -187,7 +186,7 @@ async def test_a_websocket_does_not_hold_the_drain() -> None:
         url = str(up.http.base_url.copy_with(scheme="ws", path="/echo"))
         async with websockets.connect(url, proxy=None) as websocket:
             up.server.terminate()
-            while await up.status("/readyz") == 200:
+            while await up.status("/readyz") == 200:  # noqa: ASYNC110  # another process
                 await asyncio.sleep(0.02)
             await websocket.send("still here")
             assert await websocket.recv() == "still here"
