@@ -2,8 +2,8 @@
 
 Some premises can't be waited for: that a late request arrives in the delay, that a client is told
 to go before the server has ended. A machine that stands still for a second breaks them, and then
-the play has shown nothing. It is played again, more often than before: what goes wrong by itself
-more than once in a while still fails.
+the play has shown nothing. It is played again, until it has succeeded twice or failed three times:
+what goes wrong by itself fails, unless it is rare; `make zero-loss` is there for what is.
 """
 
 from __future__ import annotations
@@ -18,25 +18,32 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-#: How often it must succeed after a failure.
+#: How often it must succeed after a failure, and with how many it has failed.
 AGAIN: Final = 2
+FAILURES: Final = 3
 
 
 def second_chance(
     play: Callable[P, Awaitable[None]],
 ) -> Callable[P, Coroutine[object, object, None]]:
-    """Make a play that may fail once. Each directory among its arguments is a new one then."""
+    """Make a play that may fail. Each directory among its arguments is a new one then."""
 
     @functools.wraps(play)
     async def played(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            await play(*args, **kwargs)
-        except Exception:  # noqa: BLE001  # whatever a late machine may lead to
-            traceback.print_exc()  # shown if it fails again
-            for number in range(AGAIN):
-                again = cast("Callable[..., Awaitable[None]]", play)
-                named = {name: _afresh(value, number) for name, value in kwargs.items()}
+        again = cast("Callable[..., Awaitable[None]]", play)
+        failures = successes = 0
+        while successes < (AGAIN if failures else 1):
+            number = failures + successes
+            named = {name: _afresh(value, number) for name, value in kwargs.items()}
+            try:
                 await again(*(_afresh(value, number) for value in args), **named)
+            except Exception:
+                failures += 1
+                if failures == FAILURES:
+                    raise
+                traceback.print_exc()  # shown if it fails in the end
+            else:
+                successes += 1
 
     return played
 
@@ -44,6 +51,6 @@ def second_chance(
 def _afresh(argument: object, number: int) -> object:
     if not isinstance(argument, Path):
         return argument
-    directory = argument / f"again-{number}"
+    directory = argument / f"play-{number}"
     directory.mkdir()
     return directory
