@@ -361,6 +361,9 @@ def test_a_probe_is_done_long_before_the_kubelets_second(installed: str, tmp_pat
 
 
 def _is_quick(script: str, directory: Path) -> bool:
+    """Whether a probe is; on a machine that has little time for anybody, beside a bare Python."""
     began = time.monotonic()
+    subprocess.run([sys.executable, "-I", "-S", "-c", "pass"], check=True)  # as above
+    middle = time.monotonic()
     assert probe("ready", "--state-dir", str(directory), script=script)[0] == 0
-    return time.monotonic() - began < 0.2
+    return time.monotonic() - middle < max(0.2, 3 * (middle - began))
