@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 
 #: Seconds that a worker may take in all. Under callgrind FastAPI alone needs 12 s to be imported.
-WITHIN: Final = 280
+WITHIN: Final = 900
 
 _TOTAL: Final = re.compile(r"Collected *: (\d+)")
 

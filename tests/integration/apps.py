@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 #: What a child does unless it is ended, in seconds.
 CHILD_SLEEPS: Final = 30.0
-#: How long it is waited for after `terminate`, in seconds.
+#: How long it is waited for after `terminate`, in seconds: if it handles that, and if it must end.
 CHILD_ENDS_WITHIN: Final = 1.0
+CHILD_DIES_WITHIN: Final = 20.0
 
 
 async def sleep(request: Request) -> PlainTextResponse:
@@ -55,7 +56,7 @@ def child_ends(method: str) -> dict[str, object]:
     process.start()
     handler: object = handlers.recv() if handlers.poll(10) else None
     process.terminate()
-    process.join(CHILD_ENDS_WITHIN)
+    process.join(CHILD_DIES_WITHIN if handler == str(signal.SIG_DFL) else CHILD_ENDS_WITHIN)
     ended = process.exitcode
     process.kill()
     process.join()

@@ -51,8 +51,8 @@ LAST_ANSWER: Final = LATE + SLOW
 PROBE_EVERY: Final = 0.05
 TICK: Final = 0.01
 #: For machines on which a lot else is going on.
-STARTS_WITHIN: Final = 40.0
-ENDS_WITHIN: Final = 25.0
+STARTS_WITHIN: Final = 60.0
+ENDS_WITHIN: Final = 40.0
 PATIENCE: Final = 20.0
 
 #: So many terminations go on at once, on two cores.

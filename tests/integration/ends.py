@@ -124,7 +124,7 @@ class Serving(Pod):
         """Wait until it has answered this a few times in a row."""
         await self.listens()
         row = 0
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 40
         while row < IN_A_ROW * self.workers:
             assert time.monotonic() < deadline, "it does not serve"
             look = await self.ask(path or self._path)
@@ -144,7 +144,7 @@ class Serving(Pod):
         self.sent = self.sent or time.monotonic()
         (os.killpg if group else os.kill)(self.pid, number)
 
-    async def over(self, within: float = 25.0) -> tuple[int, float]:
+    async def over(self, within: float = 40.0) -> tuple[int, float]:
         """Wait for the end; return the exit code, and the seconds since the first signal."""
         code = await self.ends(within)
         assert self.ended_at is not None

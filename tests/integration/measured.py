@@ -36,7 +36,7 @@ async def catalogue(progress: Callable[[float, float], None]) -> None:
     await warm.wait()
 
 
-@health.check(interval=0.2, timeout=0.1, max_age=5)
+@health.check(interval=0.2, timeout=10, max_age=60)
 async def database() -> None:
     """Pass until told to fail."""
     if broken.is_set():

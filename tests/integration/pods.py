@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 APP: Final = "tests.integration.pod_app:app"
 
 #: Seconds: for what a test waits for. Nothing takes that long unless it is broken.
-PATIENCE: Final = 20.0
+PATIENCE: Final = 40.0
 #: Between two looks at something that another process does.
 TICK: Final = 0.01
 #: Between a change and the last worker that knows of it, or its record that tells of it.
 LAG: Final = 0.3
 #: What an answer may take; then there is none.
-ANSWER_WITHIN: Final = 5.0
+ANSWER_WITHIN: Final = 10.0
 
 #: Stands for a port that is free: granian does not say which one it was given.
 FREE_PORT: Final = "a free port"
@@ -121,11 +121,18 @@ def _look(asked: float, raw: bytes) -> Look:
     return Look(asked, int(found[1]), body.decode().strip(), int(pid[1]) if pid else None)
 
 
+#: Keep ports for servers, until this process ends.
+_RESERVED: Final[list[socket.socket]] = []
+
+
 def free_port() -> str:
-    """Return a port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    """Reserve a port: bound here but not listening, it is given to nobody who does not name it."""
+    reserved = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        reserved.setsockopt(socket.SOL_SOCKET, option, 1)
+    reserved.bind(("127.0.0.1", 0))
+    _RESERVED.append(reserved)
+    return str(reserved.getsockname()[1])
 
 
 async def until(what: str, condition: Callable[[], object], within: float = PATIENCE) -> None:

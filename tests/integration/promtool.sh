@@ -16,7 +16,7 @@ promtool=$(pwd)/usr/bin/promtool
 
 download() {
     # apt's own user could not write here.
-    apt-get -qq -o APT::Sandbox::User= download prometheus >download.log 2>&1
+    apt-get -qq -o APT::Sandbox::User= -o Acquire::Retries=3 download prometheus >download.log 2>&1
 }
 
 if ! [ -x "$promtool" ]; then

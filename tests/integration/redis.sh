@@ -24,7 +24,7 @@ download() {
     packages=$(needed) && [ -n "$packages" ] || return 1
     # apt's own user could not write here.
     # shellcheck disable=SC2086  # names of packages, one a line
-    apt-get -qq -o APT::Sandbox::User= download $packages >>download.log 2>&1
+    apt-get -qq -o APT::Sandbox::User= -o Acquire::Retries=3 download $packages >>download.log 2>&1
 }
 
 if ! [ -x "$server" ]; then

@@ -66,9 +66,9 @@ PROBES: Final = {
 ORDINARY: Final = {"GET /": 200, "GET /livezz": 200, "GET /shop/livez": 200, "POST /livez": 405}
 
 #: Seconds, each. gunicorn's own ASGI worker looks once a second whether it should end.
-UP_WITHIN: Final = 20.0
-LOGGED_WITHIN: Final = 10.0
-ENDS_WITHIN: Final = 10.0
+UP_WITHIN: Final = 40.0
+LOGGED_WITHIN: Final = 20.0
+ENDS_WITHIN: Final = 30.0
 
 #: Variables from which a server reads options, or healthkit its settings.
 FOREIGN: Final = ("HEALTHKIT_", "UVICORN_", "GUNICORN_", "GRANIAN_", "WEB_CONCURRENCY")
@@ -136,7 +136,7 @@ class Served:
         """Send a request on a connection of its own; return the status, 0 without an answer."""
         method, target = request.split()
         try:
-            with httpx.Client(trust_env=False, verify=False, timeout=5) as client:  # noqa: S501  # plain HTTP
+            with httpx.Client(trust_env=False, verify=False, timeout=20) as client:  # noqa: S501  # plain HTTP
                 headers = {"connection": "close"}
                 return client.request(method, self._url + target, headers=headers).status_code
         except httpx.TransportError:

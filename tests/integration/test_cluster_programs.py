@@ -20,6 +20,7 @@ from tests.cluster.client import Hand, Watch, ask, serve
 from tests.cluster.load import Load
 from tests.cluster.objects import programs
 from tests.cluster.promises import PROBES, Seen, Span
+from tests.integration.chances import second_chance
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.chart
 
 APP: Final = "tests.cluster.app:app"
 #: Seconds for anything that is waited for.
-PATIENCE: Final = 15.0
+PATIENCE: Final = 30.0
 #: Seconds between two looks.
 TICK: Final = 0.02
 #: A request that takes long enough here.
@@ -97,9 +98,10 @@ def _spans(watch: Watch) -> list[Span]:
     ]
 
 
+@second_chance
 async def test_the_app_goes_through_its_phases(tmp_path: Path) -> None:
     """Each phase is what the suite tells the app to be in, and the drain can be watched."""
-    async with _served(tmp_path, E2E_WAITS="start,warm") as server:
+    async with _served(tmp_path, E2E_WAITS="start,warm", HEALTHKIT_DRAIN_DELAY="1.2") as server:
         url = await server.url()
         await _promised("starting", url)
         await ask(f"{url}/do/raise/start")
@@ -226,7 +228,13 @@ async def test_the_hand_does_what_it_is_asked(tmp_path: Path) -> None:
             assert (await told(f"/ask?url={url}/livez"))["body"] == "ok\n"
             await told(f"/watch?name=w&url={url}/readyz")
             await told(f"/load?name=l&url={url}/")
-            await asyncio.sleep(0.5)
+
+            async def seen() -> list[str]:
+                answered = int(str((await told("/tally?name=l"))["answered"]))
+                known = '"ok"' in json.dumps(await told("/seen?name=w"))
+                return [] if answered and known else [f"{answered} answered, seen: {known}"]
+
+            await _until(seen)
             assert (await told("/tally?name=l"))["lost"] == 0
             assert int(str((await told("/stop?name=l"))["answered"])) > 0
             assert '"ok"' in json.dumps(await told("/seen?name=w&stop=1"))

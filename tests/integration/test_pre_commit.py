@@ -29,6 +29,8 @@ SHIPPED: Final = (
 
 #: In seconds, for a step: environments are made, and packages fetched.
 PATIENCE: Final = 300
+#: How often a registry is asked that fails.
+ATTEMPTS: Final = 3
 
 _CONFIG: Final = """\
 repos:
@@ -60,10 +62,11 @@ def pre_commit(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("there is no git")
     directory = tmp_path_factory.mktemp("pre-commit")
     run(sys.executable, "-m", "venv", directory, cwd=directory)
-    pip = run(directory / "bin" / "pip", "install", "-q", "pre-commit", cwd=directory)
-    if pip.returncode:
-        pytest.skip("pre-commit can't be had from the registry")
-    return directory / "bin" / "pre-commit"
+    for _ in range(ATTEMPTS):
+        pip = run(directory / "bin" / "pip", "install", "-q", "pre-commit", cwd=directory)
+        if pip.returncode == 0:
+            return directory / "bin" / "pre-commit"
+    pytest.skip("pre-commit can't be had from the registry")
 
 
 def commit(directory: Path) -> str:
@@ -89,6 +92,9 @@ def test_a_commit_is_linted(pre_commit: Path, tmp_path: Path) -> None:
     (work / "de ploy.yaml").write_text(FINE)
     commit(work)
     home = str(tmp_path / "home")
+    for _ in range(ATTEMPTS):
+        if run(pre_commit, "install-hooks", cwd=work, PRE_COMMIT_HOME=home).returncode == 0:
+            break
 
     clean = run(pre_commit, "run", "-a", "-v", cwd=work, PRE_COMMIT_HOME=home)
     assert clean.returncode == 0, clean.stdout + clean.stderr

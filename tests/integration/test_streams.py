@@ -14,6 +14,7 @@ import httpx
 import pytest
 import websockets
 
+from tests.integration.chances import second_chance
 from tests.integration.pods import PATIENCE, Process, free_port, until
 from tests.virtual import REAL
 
@@ -175,6 +176,7 @@ async def talk(server: Serving, path: str, there: asyncio.Event) -> End:
         for number, served in enumerate(SERVERS)
     ],
 )
+@second_chance
 async def test_streams_end_in_order_and_nothing_holds_the_exit(served: Served) -> None:
     """After the delay, within the jitter, in a way that their clients understand."""
     routes = [path for path in ROUTES if path not in served.deaf]
