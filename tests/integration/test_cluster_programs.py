@@ -20,7 +20,7 @@ from tests.cluster.client import Hand, Watch, ask, serve
 from tests.cluster.load import Load
 from tests.cluster.objects import programs
 from tests.cluster.promises import PROBES, Seen, Span
-from tests.integration.chances import second_chance
+from tests.integration.stalls import again_after_a_stall
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _spans(watch: Watch) -> list[Span]:
     ]
 
 
-@second_chance
+@again_after_a_stall
 async def test_the_app_goes_through_its_phases(tmp_path: Path) -> None:
     """Each phase is what the suite tells the app to be in, and the drain can be watched."""
     async with _served(tmp_path, E2E_WAITS="start,warm", HEALTHKIT_DRAIN_DELAY="1.2") as server:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.integration import ends_situations as on
-from tests.integration.chances import second_chance
 from tests.integration.ends import SETUPS
+from tests.integration.stalls import again_after_a_stall
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def test_the_ends_of_some_servers(tmp_path: Path) -> None:
         for situation, name in DIAGONAL:
             place = tmp_path / name
             place.mkdir()
-            group.create_task(second_chance(situation)(SETUPS[name], place))
+            group.create_task(again_after_a_stall(situation)(SETUPS[name], place))
 
 
 @pytest.mark.matrix

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from examples.pod.load import Load
-from tests.integration.chances import second_chance
 from tests.integration.pods import SERVERS, Drain, Pod, Sampling, Trace, Watch, ask, until
+from tests.integration.stalls import again_after_a_stall
 from tests.scrapes import samples
 from tests.virtual import REAL
 
@@ -63,7 +63,7 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
 
 
 @pytest.mark.parametrize("server", FIRST)
-@second_chance
+@again_after_a_stall
 async def test_the_life_of_a_pod_of_four(server: str, tmp_path: Path) -> None:
     """Not ready before the slowest; drained under load within 300 ms; ended without a loss."""
     state, gate = tmp_path / "state", tmp_path / "gate"

@@ -14,8 +14,8 @@ import httpx
 import pytest
 import websockets
 
-from tests.integration.chances import second_chance
 from tests.integration.pods import PATIENCE, Process, free_port, until
+from tests.integration.stalls import again_after_a_stall
 from tests.virtual import REAL
 
 APP: Final = "tests.integration.streams_app:app"
@@ -176,7 +176,7 @@ async def talk(server: Serving, path: str, there: asyncio.Event) -> End:
         for number, served in enumerate(SERVERS)
     ],
 )
-@second_chance
+@again_after_a_stall
 async def test_streams_end_in_order_and_nothing_holds_the_exit(served: Served) -> None:
     """After the delay, within the jitter, in a way that their clients understand."""
     routes = [path for path in ROUTES if path not in served.deaf]

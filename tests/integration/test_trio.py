@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.integration.chances import second_chance
 from tests.integration.pods import PATIENCE, TICK, Process, ask, until
+from tests.integration.stalls import again_after_a_stall
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ async def test_a_pod_on_trio_is_drained_before_it_is_told_to_end(
         assert not [line for line in server.log if "Traceback" in line]
 
 
-@second_chance
+@again_after_a_stall
 async def test_healthkit_run_drains_a_pod_on_trio(tmp_path: Path, workers: str) -> None:
     """SIGTERM reaches the server when nothing is in flight any more."""
     run = [sys.executable, "-m", "healthkit", "run", "--"]
@@ -143,7 +143,7 @@ async def test_healthkit_run_drains_a_pod_on_trio(tmp_path: Path, workers: str) 
         assert not [line for line in server.log if "Traceback" in line]
 
 
-@second_chance
+@again_after_a_stall
 async def test_ctrl_c_ends_a_pod_on_trio_in_order(tmp_path: Path, workers: str) -> None:
     """It closes the lifespan, and healthkit's own tasks hold up nothing."""
     async with Hypercorn(tmp_path, workers) as server:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from healthkit._state_dir import StateDir
-from tests.integration.chances import second_chance
 from tests.integration.pods import Look, Process, ask, until
+from tests.integration.stalls import again_after_a_stall
 from tests.virtual import REAL
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def kinds(first: str) -> list[object]:
 
 @pytest.mark.parametrize("preload", [False, pytest.param(True, marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("kind", kinds("gevent"))
-@second_chance
+@again_after_a_stall
 async def test_a_drain_loses_nothing(kind: str, preload: bool) -> None:
     """A request in flight and one that comes in the delay are answered; readiness is off."""
     workers = "2" if kind == "sync" else "1"  # each of them answers one at a time
@@ -209,7 +209,7 @@ async def test_django_is_probed_by_address(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", kinds("gthread"))
-@second_chance
+@again_after_a_stall
 async def test_workers_of_one_pod_drain_together(kind: str, tmp_path: Path) -> None:
     """One truth for both, and `healthkit drain` reaches both and waits for what is in flight."""
     settings = {"HEALTHKIT_STATE_DIR": str(tmp_path), "HEALTHKIT_WORKERS": "2"}

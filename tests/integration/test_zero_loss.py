@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.integration.chances import second_chance
 from tests.integration.endings import Queue, terminate
 from tests.integration.endings_cells import Cell, Trigger, cells, diagonal
 from tests.integration.endings_promises import broken, write_down
 from tests.integration.endings_servers import SERVERS, UVICORN
+from tests.integration.stalls import again_after_a_stall
 from tests.integration.zero_loss_table import table
 from tests.virtual import REAL
 
@@ -75,7 +75,7 @@ async def test_every_server_ends_without_a_loss() -> None:
             group.create_task(keeps_everything(queue, cell))
 
 
-@second_chance
+@again_after_a_stall
 async def keeps_everything(queue: Queue, cell: Cell) -> None:
     """Two terminations of one cell."""
     everything_kept(await queue.add(cell, times=2))
