@@ -3,7 +3,7 @@
 For a ``preStop.httpGet`` hook. The kubelet waits for the answer, whatever its status (kubernetes
 1.36 pkg/kubelet/lifecycle/handlers.go, runHTTPHandler), then sends SIGTERM. When the pod is drained
 is `_pod_drain_rules`' business: this worker's own record is one among those of its pod, as if it
-was written now. How a worker drains is `_life`'s. The door sends the answer.
+was written now. How a worker drains is `_exit`'s. The door sends the answer.
 
 A GET with the token can end the pod for good. Without the token every answer is the same 404, and
 leaves no trace: whoever floods the path fills no log.

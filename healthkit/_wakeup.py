@@ -47,6 +47,7 @@ class Wakeup:
         self._held = held
         self._ours, self._in_thread = socket.socketpair()
         self._ours.setblocking(False)  # noqa: FBT003  # the socket's own
+        self._in_thread.settimeout(None)  # whatever `socket.setdefaulttimeout` says
         self._passes = False
         #: Whose place it is, and a duplicate of it: its number may be closed, and used again.
         self._theirs = _NONE
@@ -85,12 +86,13 @@ class Wakeup:
     def let_pass(self) -> None:
         """Pass SIGTERM on as well, from now on. Safe in any thread.
 
-        What came before and was not read yet is held back still: a thread may be late.
+        What came before and was not read yet is held back still: a thread may be late. Only where
+        so much was not read that nothing more can be said to the thread, it passes as well.
         """
         try:
             self._ours.send(_OPENED)
-        except OSError:
-            self._passes = True  # full: the thread has yet to read
+        except OSError:  # full
+            self._passes = True
 
     def remove(self) -> None:
         """Put theirs back, unless somebody has put another one there, or theirs is closed.
@@ -125,7 +127,8 @@ class Wakeup:
         """Pass bytes on until ours is closed. Runs in the thread."""
         while signals := self._in_thread.recv(_MANY):
             before, opened, after = signals.partition(_OPENED)
-            passed = (before if self._passes else before.replace(_SIGTERM, b"")) + after
+            passed = before if self._passes else before.replace(_SIGTERM, b"")
+            passed += after.replace(_OPENED, b"")
             with self._taking:
                 theirs = self._duplicate
             if passed and theirs != _NONE:

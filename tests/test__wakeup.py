@@ -146,6 +146,35 @@ def test_what_came_before_is_held_back_by_a_thread_that_is_late(
     assert place.held.empty()
 
 
+def test_it_can_be_told_twice_by_two_threads(place: Place, late: list[threading.Thread]) -> None:
+    """The loop hears of signals only, and of each that came after the first word."""
+    wakeup = place.interpose()
+    wakeup.let_pass()
+    signal.raise_signal(signal.SIGTERM)
+    wakeup.let_pass()
+    signal.raise_signal(signal.SIGUSR1)
+    wakeup.remove()
+    begin(late)
+    assert (place.heard(), place.heard()) == (TERM, bytes([signal.SIGUSR1]))
+    assert place.held.empty()
+
+
+def test_an_apps_timeout_for_sockets_is_not_its_own(place: Place) -> None:
+    """A thread that gave up after it would leave the loop deaf to every signal."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(0.001)
+    try:
+        wakeup = place.interpose()
+    finally:
+        socket.setdefaulttimeout(before)
+    for thread in threading.enumerate():
+        if thread.name == "healthkit signals":
+            thread.join(0.05)  # too short, this shows less, and fails nothing
+    signal.raise_signal(signal.SIGUSR1)
+    assert place.heard() == bytes([signal.SIGUSR1])
+    wakeup.remove()
+
+
 def test_a_full_thread_that_is_late_loses_nothing(
     place: Place, late: list[threading.Thread]
 ) -> None:
