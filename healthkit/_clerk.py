@@ -45,6 +45,11 @@ class Clerking(Protocol):
         """What was seen last. Safe in any thread."""
         ...
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended, and the worker's record was taken away. Safe in any thread."""
+        ...
+
     def begin(self, news: Callable[[], object]) -> None:
         """Be ready for notes. On the loop.
 
@@ -80,6 +85,11 @@ class Clerk:
     def view(self) -> View:
         """What was seen last; nothing if that is too long ago."""
         return self._session.view if self._session is not None else View()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the session is over, and nothing of it is left."""
+        return self._session is None or self._session.gone
 
     def begin(self, news: Callable[[], object]) -> None:
         """Begin a session, and end the one before."""
@@ -135,6 +145,11 @@ class _Session:
         if self._over:
             return View()
         return View(alone=True) if self._given_up else self._view
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is over, and its thread has left the place."""
+        return self._over and self._thread is None
 
     @property
     def thread(self) -> Thread | None:

@@ -165,10 +165,10 @@ class Workers:
         self._seen = anyio.Event()
 
         def heard() -> None:
-            """Tell the news of this life from those of one before."""
+            """Tell the news of this life from those that come after its end."""
             if self._worker is worker:
                 self._heard(worker)
-            else:
+            elif self._left is not left or self._clerk.gone:  # else it is late, and not the last
                 left.set()
 
         self._clerk.begin(lambda: loop.soon(heard))

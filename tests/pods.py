@@ -102,6 +102,11 @@ class BoardClerk:
         self.looked = False
         self.view = View()
 
+    @property
+    def gone(self) -> bool:
+        """Whether its note is off the board."""
+        return self.number not in self.board.news
+
     def begin(self, news: Callable[[], object]) -> None:
         """Be ready."""
         self.looked = self.board.blind

@@ -297,16 +297,20 @@ def test_an_end_while_nobody_counts_on_the_disk(
     monkeypatch.setattr(_clerk, "PATIENCE", 0.0)
     clerk.post(a_note())
     assert clerk.view == View(alone=True)
+    assert not clerk.gone
     clerk.end()
     assert clerk.view == View()
+    assert not clerk.gone
     gate.opened.set()
     until(lambda: news.count == 2)
     assert clerk.view == View()
+    assert clerk.gone
 
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_an_end_without_a_note(begun: bool, clerk: Clerk, news: News) -> None:
     """Ending is possible at any time, twice, and says that it is over once."""
+    assert clerk.gone
     if begun:
         clerk.begin(news)
     clerk.end()

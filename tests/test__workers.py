@@ -659,3 +659,33 @@ async def test_news_that_comes_after_the_end_changes_nothing(board: Board) -> No
     await asyncio.sleep(SOON)
     assert worker.health.phase == "stopped"
     assert worker.health.life.told is None
+
+
+async def test_the_exit_waits_for_the_record_whatever_news_is_late(board: Board) -> None:
+    """Each was on its way when the life ended: only the last says that the record is gone."""
+    worker = a_worker(board)
+    clerk, loop = board.clerks[0], asyncio.get_running_loop()
+    take_away = clerk.end
+
+    def end() -> None:
+        board.news[1]()
+        loop.call_later(0.2, take_away)
+
+    async with running(worker):
+        clerk.end = end  # type: ignore[method-assign]
+        before = loop.time()
+    assert loop.time() - before == pytest.approx(0.2, abs=0.01)
+    assert board.notes == {}
+
+
+async def test_an_exit_holds_up_nobody_when_the_next_life_has_begun(board: Board) -> None:
+    """The clerk's word is about that one then."""
+    worker = a_worker(board, workers=1)
+    loop = asyncio.get_running_loop()
+    async with running(worker):
+        news, board.clerks[0].end = board.news[1], lambda: None  # type: ignore[method-assign]
+        before = loop.time()
+        loop.call_later(0.1, worker.health.begin_without_server)
+        loop.call_later(0.2, news)
+    assert loop.time() - before == pytest.approx(0.2, abs=0.01)
+    await worker.health.life.stop()
