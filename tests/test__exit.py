@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import anyio.lowlevel
 import pytest
 
 from healthkit import Health
-from healthkit._exit import Exit
+from healthkit._exit import Exit, _renew
 from healthkit._loop import Loop
 from healthkit._model import Phase
 from healthkit._traffic import Traffic
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from types import FrameType
 
+    from healthkit._loop import Spawned
     from healthkit._settings import Settings
+    from healthkit._signals import Gate
 
 
 class Life:
@@ -51,6 +53,55 @@ class Life:
         if self.phase is Phase.SERVING:
             self.phase = Phase.DRAINING
             self.drain_began = self.now()
+
+
+class OtherLoop:
+    """The loop of another thread, which turns when the test says so."""
+
+    ends_by = signal.SIGINT
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], object]] = []
+
+    def is_mine(self) -> bool:
+        """Whether it is this thread's."""
+        return False
+
+    def soon(self, callback: Callable[[], object]) -> bool:
+        """Have it called later."""
+        self.callbacks.append(callback)
+        return True
+
+    def turn(self) -> int:
+        """Call what there is to call, and return how much that was."""
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
+            callback()
+        return len(callbacks)
+
+
+class Task:
+    """A task of that loop's."""
+
+    def __init__(self) -> None:
+        self.cancels = 0
+
+    def cancel(self) -> None:
+        """Count."""
+        self.cancels += 1
+
+
+class Looked:
+    """A gate that somebody looks after."""
+
+    def __init__(self, *, is_before_a_loop: bool) -> None:
+        self.is_before_a_loop = is_before_a_loop
+        #: When.
+        self.looks: list[float] = []
+
+    def renew(self) -> None:
+        """Take note of the moment."""
+        self.looks.append(anyio.current_time())
 
 
 class Scene:
@@ -122,9 +173,9 @@ async def test_work_that_does_not_end_is_left(
     signal.raise_signal(signal.SIGTERM)
     await anyio.sleep(60)
     assert scene.terminated == [20]
-    assert "the drain is over after 20 s with 1 request still in flight" in caplog.text
     await scene.exit.finish()
     assert scene.seconds() == 62, "it has had its time"
+    assert caplog.text.count("the drain is over after 20 s with 1 request still in flight") == 1
 
 
 async def test_a_drain_by_a_call_ends_streams_and_no_more(scene: Scene) -> None:
@@ -142,6 +193,36 @@ async def test_a_drain_by_a_call_ends_streams_and_no_more(scene: Scene) -> None:
     signal.raise_signal(signal.SIGTERM)
     await anyio.sleep(0.1)
     assert scene.terminated == [7]
+
+
+async def test_streams_end_in_the_very_moment_in_which_the_delay_is_over(scene: Scene) -> None:
+    """The drain's own look is at that moment, and a thread's must not be of another opinion."""
+    scene.life.drain_began = scene.life.now() - 5
+    assert scene.exit.ends_streams
+
+
+async def test_the_settings_are_those_of_where_the_life_has_begun(scene: Scene) -> None:
+    """They were others where it was made: a server may fork, and begin in another place."""
+    scene.exit.begin(Health(drain_delay=2).settings, Loop())
+    signal.raise_signal(signal.SIGTERM)
+    await anyio.sleep(60)
+    assert scene.terminated == [2]
+
+
+async def test_a_shutdown_takes_a_drain_over(scene: Scene) -> None:
+    """The server ends already: it is signalled again only where its signal would be lost."""
+    end = scene.request()
+    signal.raise_signal(signal.SIGTERM)
+    await anyio.sleep(1)
+    async with anyio.create_task_group() as group:
+        group.start_soon(scene.exit.finish)
+        await anyio.sleep(1)
+        end()
+    assert (scene.seconds(), scene.terminated) == (2, [])
+    await anyio.sleep(8)
+    assert scene.terminated == []
+    scene.exit.leave()
+    assert scene.terminated == [10]
 
 
 async def test_the_end_of_the_lifespan_waits_for_no_delay(scene: Scene) -> None:
@@ -172,3 +253,47 @@ async def test_what_began_before_the_loop_is_caught_up_with_once(scene: Scene) -
     assert early._closing is closing
     early.cancel()
     await anyio.lowlevel.checkpoint()
+
+
+def elsewhere(loop: OtherLoop) -> Exit:
+    """Make the way out of a life in another thread."""
+    settings, life = Health().settings, Life()
+    found = Exit(settings, life, Traffic(settings.is_stream))
+    found.begin(settings, cast("Loop", loop))
+    return found
+
+
+def test_the_loop_of_another_thread_is_only_asked_to_turn() -> None:
+    """No task is begun or cancelled from here; of a SIGTERM that is held back it hears soon."""
+    loop, task = OtherLoop(), Task()
+    exit_ = elsewhere(loop)
+    before = [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT)]
+    signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        exit_.guard()  # it ends by SIGINT, where nobody handles SIGTERM
+        assert exit_._gate.closed
+        assert exit_._renewing is None
+        exit_.leave()
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+    exit_._keeper.wake()
+    assert loop.turn() == 1
+    exit_._ending = cast("Spawned", task)
+    exit_.cancel()
+    assert task.cancels == 0
+    assert loop.turn() == 1
+    assert task.cancels == 1
+
+
+@pytest.mark.parametrize(("is_before_a_loop", "every"), [(True, 1), (False, 60)])
+async def test_the_gate_is_looked_after_often_at_first(
+    is_before_a_loop: bool, every: float
+) -> None:
+    """A server puts its own things back when its start-up is over; before a loop also later."""
+    gate, began = Looked(is_before_a_loop=is_before_a_loop), anyio.current_time()
+    with anyio.move_on_after(300):
+        await _renew(cast("Gate", gate))
+    seconds = [look - began for look in gate.looks]
+    assert seconds[:4] == pytest.approx([0.001, 0.003, 0.007, 0.015])
+    assert seconds[-1] - seconds[-2] == pytest.approx(every)

@@ -53,6 +53,8 @@ def test_a_new_flight_goes_where_the_last_one_went() -> None:
     first.calls.clear()
     traffic.open_anew()
     assert traffic.flights == [traffic.flight]
+    traffic.flight.calls[Exchange().send] = http_scope("/feed")
+    assert (traffic.in_flight, traffic.streams) == (0, 1), "the rule goes with it"
 
 
 def test_whose_rule_it_is() -> None:
@@ -93,6 +95,8 @@ async def test_whoever_waits_hears_of_a_thread_that_leaves() -> None:
     thread = threading.Thread(target=leave)
     thread.start()
     thread.join()
+    assert flight.landing is not None
+    assert not flight.landing.is_set(), "that is the loop's to do"
     await landed
 
 
