@@ -167,10 +167,10 @@ class Gate:
 
     def hand_over(self) -> None:
         """Open the gate, and give the server the SIGTERM that was held back, if there was one."""
-        held = self._first is not None and not self._given
         if self._wakeup is not None:
             self._wakeup.let_pass()  # before nobody is there to hold a signal back
         self._keepers = ()
+        held = self._first is not None and not self._given  # only now: one may have come meanwhile
         self._given = False
         number = signal.SIGTERM if self._handler is None else self._handler.signal
         in_main_thread = self._open()

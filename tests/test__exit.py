@@ -175,7 +175,8 @@ async def test_work_that_does_not_end_is_left(
     assert scene.terminated == [20]
     await scene.exit.finish()
     assert scene.seconds() == 62, "it has had its time"
-    assert caplog.text.count("the drain is over after 20 s with 1 request still in flight") == 1
+    assert "the drain is over after 20 s with 1 request still in flight" in caplog.text
+    assert caplog.text.count("the drain is over") == 1
 
 
 async def test_a_drain_by_a_call_ends_streams_and_no_more(scene: Scene) -> None:
@@ -268,7 +269,7 @@ def test_the_loop_of_another_thread_is_only_asked_to_turn() -> None:
     loop, task = OtherLoop(), Task()
     exit_ = elsewhere(loop)
     before = [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT)]
-    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         exit_.guard()  # it ends by SIGINT, where nobody handles SIGTERM
         assert exit_._gate.closed

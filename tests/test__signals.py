@@ -12,7 +12,7 @@ import time
 import weakref
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 import uvloop
@@ -454,6 +454,37 @@ def test_a_signal_in_the_middle_of_closing_is_not_lost(monkeypatch: pytest.Monke
         assert await server.hears()
 
     on(asyncio.new_event_loop, play)
+
+
+def test_a_later_signal_in_the_middle_of_opening_brings_no_third() -> None:
+    """The loop has got the first by then, and hears of the later one itself: granian's hangs."""
+    front = Front()
+
+    class Opening:
+        """What stands before a loop. It is interrupted."""
+
+        given = 0
+
+        def let_pass(self) -> None:
+            """Pass on what comes from now on."""
+            front.watch.moment += 1
+            terminate()
+
+        def give(self) -> bool:
+            """Give the loop one."""
+            self.given += 1
+            return True
+
+        def remove(self) -> None:
+            """Be gone."""
+
+    front.close()
+    terminate()
+    opening = Opening()
+    front.gate._wakeup = cast("Wakeup", opening)
+    front.gate.finished(front.keeper)
+    assert (opening.given, front.server.got) == (1, 0)
+    assert not front.gate.closed
 
 
 def test_a_drain_that_is_over_before_its_beginning_has_returned() -> None:
