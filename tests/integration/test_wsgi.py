@@ -229,5 +229,6 @@ async def test_workers_of_one_pod_drain_together(kind: str, tmp_path: Path) -> N
         assert drain.ended_at - answer.asked > SLOW
         os.kill(server.pid, signal.SIGTERM)
         await server.ends_well()
+        assert not server.logged("left behind")
         assert 1 <= len(pids) <= 2
         assert not StateDir(str(tmp_path)).look().peers
