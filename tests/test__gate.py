@@ -26,10 +26,11 @@ from healthkit import (
 )
 from healthkit._gate_pod import InPod
 from healthkit._gate_wire import Patch
+from healthkit._loop import Loop
 from healthkit.kubernetes import ReadinessGate
 from tests.servers import plain_app
 from tests.test_trio import lifespan_of
-from tests.virtual import BOTH_REAL, REAL
+from tests.virtual import BOTH, BOTH_REAL, REAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -237,6 +238,19 @@ async def test_a_bug_in_the_thread_is_heard_of(
         assert health.phase == "serving"
     assert api.statuses == []
     assert "the thread of the readiness gate has failed; a bug in healthkit" in caplog.text
+
+
+@BOTH
+async def test_the_end_does_not_wait_for_a_thread_that_hangs(api: Api) -> None:
+    """The publisher has its own limit; what it hangs in may not know of that."""
+    health = Health()
+    gate = ReadinessGate(health)._gate
+    assert gate is not None
+    gate._session = _gate._Session(gate, health.life, Loop())
+    began = anyio.current_time()
+    await gate.ended()
+    assert anyio.current_time() - began == pytest.approx(60)
+    assert api.statuses == []
 
 
 async def test_a_loop_that_is_just_closed_is_not_woken(api: Api) -> None:

@@ -305,14 +305,26 @@ def test_a_server_that_does_not_close_is_not_waited_for(pieces: tuple[bytes, ...
 def test_headers_that_are_there_decide_when_the_time_is_over(
     piece: bytes, found: tuple[bool, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A body that does not come in time changes nothing; headers that do not are a failure."""
+    """A body that does not come in time changes nothing; headers that do not are a failure.
+
+    Nor do they win it any time.
+    """
+    deadlines = set[float]()
+
+    def left(deadline: float) -> float:
+        deadlines.add(deadline)
+        return 0.1
+
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(piece)  # it has come before the time begins, however busy the machine is
         monkeypatch.setattr(_probe_url, "_connect", returning(ours))
-        monkeypatch.setattr(_probe_url, "_left", returning(0.1))
+        monkeypatch.setattr(_probe_url, "_left", left)
+        began = time.monotonic()
         passes, line = ask_url("http://127.0.0.1/", 0.2, [])
         assert (passes, line.replace("http://127.0.0.1/", "URL")) == found
+        (deadline,) = deadlines
+        assert began + 0.2 <= deadline <= time.monotonic() + 0.2
 
 
 def test_a_slow_drip_does_not_prolong_the_time() -> None:

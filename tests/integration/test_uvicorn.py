@@ -23,7 +23,7 @@ from tests.virtual import REAL
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-from tests.integration.termination import Ending
+    from tests.integration.termination import Ending
 
 APP = "tests.integration.apps:app"
 PLAIN = "tests.integration.apps:plain"

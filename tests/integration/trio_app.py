@@ -78,11 +78,13 @@ async def library(_request: Request) -> PlainTextResponse:
     return PlainTextResponse(sniffio.current_async_library())
 
 
-async def sleep(request: Request) -> PlainTextResponse:
-    """Answer after the seconds in the path."""
-    await anyio.sleep(float(request.path_params["seconds"]))
-    return PlainTextResponse("slept")
+async def slow(_request: Request) -> PlainTextResponse:
+    """Say that it is in flight, and answer when the file is there."""
+    (FILES / "in flight").touch()
+    while not (FILES / "answer").exists():  # noqa: ASYNC110  # as above
+        await anyio.sleep(TICK)
+    return PlainTextResponse("answered")
 
 
-ROUTES: Final = [Route("/library", library), Route("/sleep/{seconds}", sleep)]
+ROUTES: Final = [Route("/library", library), Route("/slow", slow)]
 app = HealthMiddleware(Starlette(routes=ROUTES), health=health)

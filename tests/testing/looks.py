@@ -16,10 +16,13 @@ class Played:
 
     def __init__(self, steps: Iterable[Callable[[], object]]) -> None:
         self._steps = iter(steps)
+        #: Seconds from the beginning, if each look comes when it is due.
+        self.moment = 0.0
 
-    def wait(self, _timeout: float) -> bool:
+    def wait(self, timeout: float) -> bool:
         """Take a step; say whether there is none."""
         for step in self._steps:
+            self.moment += timeout
             step()
             return False
         return True

@@ -30,15 +30,14 @@ def watchdog(
 
 
 def strikes(turns: list[int]) -> list[int]:
-    """Return at which looks it strikes, if it finds the loop at these turns."""
-    dog, struck, looks = watchdog(5, []), list[int](), list[int]()
+    """Return at which looks it strikes, if it finds the loop at these turns.
 
-    def look(turn: int) -> None:
-        looks.append(turn)
-        dog.turn = turn
-
-    setattr(dog, "_stop", Played(partial(look, turn) for turn in turns))  # noqa: B010  # typed
-    dog._watch(lambda: struck.append(len(looks)))
+    They are told by their moments: with a patience of so many seconds there is one each second.
+    """
+    dog, struck = watchdog(LOOKS, []), list[int]()
+    played = Played(partial(setattr, dog, "turn", turn) for turn in turns)
+    setattr(dog, "_stop", played)  # noqa: B010  # typed
+    dog._watch(lambda: struck.append(round(played.moment)))
     return struck
 
 
