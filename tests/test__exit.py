@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import signal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,9 +15,10 @@ import anyio.lowlevel
 import pytest
 
 from healthkit import Health
-from healthkit._exit import Exit
+from healthkit._exit import Exit, _renew
 from healthkit._loop import Loop
 from healthkit._model import Phase
+from healthkit._signals import Gate
 from healthkit._traffic import Traffic
 from tests.servers import Exchange, http_scope
 
@@ -112,6 +114,23 @@ async def test_sigterm_waits_for_the_delay_and_for_the_work(scene: Scene) -> Non
     assert scene.terminated == [7]
 
 
+@pytest.mark.parametrize(("before_a_loop", "longest"), [(True, 1), (False, 60)])
+async def test_the_gate_is_looked_after(
+    monkeypatch: pytest.MonkeyPatch, *, before_a_loop: bool, longest: float
+) -> None:
+    """Often at first, when servers change things; then once a second before a loop, else rarely."""
+    looks: list[float] = []
+    gate = Gate()
+    monkeypatch.setattr(Gate, "is_before_a_loop", before_a_loop)
+    monkeypatch.setattr(Gate, "renew", lambda _: looks.append(anyio.current_time()))
+    began = anyio.current_time()
+    with anyio.move_on_after(300):
+        await _renew(gate)
+    pauses = [later - sooner for sooner, later in pairwise([began, *looks])]
+    assert pauses[:4] == pytest.approx([0.001, 0.002, 0.004, 0.008])
+    assert max(pauses) == pytest.approx(longest)
+
+
 async def test_work_that_does_not_end_is_left(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -125,6 +144,7 @@ async def test_work_that_does_not_end_is_left(
     assert "the drain is over after 20 s with 1 request still in flight" in caplog.text
     await scene.exit.finish()
     assert scene.seconds() == 62, "it has had its time"
+    assert caplog.text.count("the drain is over") == 1
 
 
 async def test_a_drain_by_a_call_ends_streams_and_no_more(scene: Scene) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from healthkit import Health, Probe, timing
 from healthkit._checks import longest_cycle
+from healthkit._run import LEAST_DELAY
 from healthkit._settings import DRAIN_DELAY_IN_KUBERNETES, PRESETS
 from healthkit._warmup import FIRST_RETRY, LONGEST_RETRY
 from healthkit.cli import COMMANDS
@@ -155,6 +156,7 @@ def test_the_picture_of_a_drain_is_that_of_the_settings() -> None:
     [
         f"a cap that doubles from {FIRST_RETRY:g} s to {LONGEST_RETRY:g} s",
         f"the last of its `attempts` ({default(Health.startup, 'attempts')}) has failed",
+        f"or `HEALTHKIT_DRAIN_DELAY`, or the workers' own, or {LEAST_DELAY:g} s.",
         f"`wait_for` gives up after {default(Health.wait_for, 'timeout'):g} s",
     ],
 )
