@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from healthkit._gate_lead import Alone
-from healthkit._gate_publisher import LEFT_WITHIN, Publisher
+from healthkit._gate_publisher import Publisher
 from healthkit._gate_rules import Condition, Wanted
 from healthkit._gate_wire import PatchError
 from healthkit.errors import KubernetesError
@@ -436,7 +436,7 @@ async def test_the_last_word_has_its_time() -> None:
         async with publishing(server, lead, wanted=READY) as scene:
             await anyio.sleep(5)
             scene.end(STOPPED)
-            await anyio.sleep(LEFT_WITHIN - 0.1)
+            await anyio.sleep(0.9)
             assert not lead.left
             await anyio.sleep(0.2)
             assert lead.left

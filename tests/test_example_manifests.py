@@ -205,6 +205,12 @@ def test_the_load_balancer_lets_the_longest_request_end() -> None:
     assert said["target-type"] == "ip"
     assert said["healthcheck-path"] == "/readyz"
     assert int(said["healthcheck-timeout-seconds"]) < int(said["healthcheck-interval-seconds"])
+    times, every = (
+        int(said[key]) for key in ("healthy-threshold-count", "healthcheck-interval-seconds")
+    )
+    assert f"healthy after {times} * {every} s = {times * every} s," in comments(
+        read("aws-alb.yaml")
+    )
     action = yaml.safe_load(said["actions.hidden"])
     assert action["fixedResponseConfig"]["statusCode"] == "404"
     *hidden, rest = ingress["spec"]["rules"][0]["http"]["paths"]

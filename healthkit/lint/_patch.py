@@ -13,7 +13,7 @@ from healthkit.manifests._nodes import Mapping, Sequence
 if TYPE_CHECKING:
     from healthkit.manifests._document import Document
     from healthkit.manifests._nodes import Node
-    from healthkit.manifests._source import Refusal
+    from healthkit.manifests._source import Refusal, Source
 
 _KEY: Final = "$patch"
 
@@ -23,10 +23,13 @@ _REASON: Final = (
 )
 
 
+def may_have_patches(source: Source) -> bool:
+    """Whether a text has the key anywhere. To be asked once, and not of each of its objects."""
+    return _KEY in source.text
+
+
 def patch(document: Document) -> Refusal | None:
     """Return what is to be said of a document that is a patch; None of one that is none."""
-    if _KEY not in document.source.text:
-        return None
     nodes: list[Node] = [document.root]
     seen = set[int]()
     while nodes:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from healthkit._validate import one_line
 from healthkit.errors import ConfigError
-from healthkit.lint._patch import patch
+from healthkit.lint._patch import may_have_patches, patch
 from healthkit.lint._places import KUSTOMIZATIONS, Places
 from healthkit.manifests import _workloads
 from healthkit.manifests._objects import is_read, objects, text
@@ -157,8 +157,9 @@ def _take(found: Read, source: Source) -> list[Refusal]:
         documents = list(objects(source, faults.append))
     except Refusal as exc:
         return [exc]
+    patched = may_have_patches(source)
     for document in documents:
-        if fault := patch(document):
+        if patched and (fault := patch(document)):
             faults.append(fault)
             continue
         found.documents.append(document)

@@ -173,7 +173,7 @@ def slowest(paths: list[str]) -> list[tuple[str, float]]:
 
 
 def main() -> int:
-    """Write the files, look at them, and print; 1 if it takes longer than the goal."""
+    """Write the files, look at them, and print; 1 if they, or one large file, take too long."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else MANIFESTS
     with tempfile.TemporaryDirectory() as directory:
         texts = [manifest(number) for number in range(count)]
@@ -196,7 +196,7 @@ def main() -> int:
         f" a quarter of them: {took_quarter:.1f} s\n"
         f"the slowest rules: {rules}\n"
     )
-    return int(took > GOAL * count / MANIFESTS)
+    return int(max(took, took_large) > GOAL * count / MANIFESTS)
 
 
 if __name__ == "__main__":

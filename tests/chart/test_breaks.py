@@ -64,6 +64,7 @@ def test_a_wrong_number_is_found(chart: Path, tmp_path: Path, found: str, wrong:
         ("_container.tpl", "timeoutSeconds: {{ int $l", "periodSeconds: {{ int $l"),
         ("deployment.yaml", "maxUnavailable: 0", "maxUnavailable: 1"),
         ("deployment.yaml", "medium: Memory", ""),
+        ("deployment.yaml", "ScheduleAnyway", "DoNotSchedule"),
         ("deployment.yaml", "int $n.grace }}", "int $n.graceNeeded }}"),
     ],
 )

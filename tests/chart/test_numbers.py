@@ -114,6 +114,9 @@ def test_what_the_chart_takes_as_a_value_is_the_renderers_by_default(case: Case)
 #: What of a container is healthkit's, and no value of the chart by itself.
 LIFE: Final = ("ports", "startupProbe", "livenessProbe", "readinessProbe", "lifecycle")
 
+#: What of a spread is the same in both; the chart has the pods of one version spread by themselves.
+SPREAD: Final = ("maxSkew", "topologyKey", "whenUnsatisfiable")
+
 
 def written(case: Case) -> Fields:
     """Return the Deployment that ``healthkit render`` writes."""
@@ -136,7 +139,7 @@ def life(deployment: Fields) -> Fields:
         "grace": pod["terminationGracePeriodSeconds"],
         "token": pod["automountServiceAccountToken"],
         "podSecurity": pod["securityContext"],
-        "spread": [one["topologyKey"] for one in pod["topologySpreadConstraints"]],
+        "spread": [{key: one[key] for key in SPREAD} for one in pod["topologySpreadConstraints"]],
         "volumes": pod["volumes"],
         "mounts": container["volumeMounts"],
         "security": container["securityContext"],

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
+from healthkit.lint import _reading
+from healthkit.lint._reading import Read, take
+from healthkit.manifests._objects import objects
+from healthkit.manifests._source import Source
 from tests.lint.texts import SERVICE, read_text
+
+if TYPE_CHECKING:
+    from healthkit.manifests._document import Document
+    from healthkit.manifests._source import Told
 
 PATCH = """\
 apiVersion: apps/v1
@@ -31,6 +42,36 @@ def test_a_patch_keeps_no_other_from_being_looked_at() -> None:
     found = read_text(f"{PATCH}---\n{SERVICE}", named=False)
     assert [one.root.position.line for one in found.documents] == [6]
     assert (found.unusable, found.left_alone) == ([], 0)
+
+
+class Searched(str):  # noqa: SLOT000  # it has a count of its own
+    """A text that counts how often all of it is looked through for a word."""
+
+    times = 0
+
+    def __contains__(self, word: object, /) -> bool:
+        self.times += 1
+        return isinstance(word, str) and super().__contains__(word)
+
+
+def test_a_text_is_looked_through_once_however_many_objects_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a large file takes as long as it is large, times the number of its objects."""
+
+    def parsed(source: Source, told: Told) -> list[Document]:
+        """Let PyYAML, which takes no kind of text but its own, have that."""
+        plain = Source(source.name, f"{source.text}")
+        return [replace(one, source=source) for one in objects(plain, told)]
+
+    monkeypatch.setattr(_reading, "objects", parsed)
+    times: list[int] = []
+    for count in (1, 8):
+        text, found = Searched("---\n".join([SERVICE] * count)), Read()
+        take(found, Source("many.yaml", text), named=True)
+        assert len(found.documents) == count
+        times.append(text.times)
+    assert times[0] == times[1]
 
 
 @pytest.mark.parametrize(
