@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import signal
-from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import anyio
@@ -163,26 +162,6 @@ async def test_sigterm_waits_for_the_delay_and_for_the_work(scene: Scene) -> Non
     end()
     await anyio.sleep(1)
     assert scene.terminated == [7]
-
-
-@pytest.mark.parametrize(("before_a_loop", "longest"), [(True, 1), (False, 60)])
-async def test_the_gate_is_looked_after(
-    monkeypatch: pytest.MonkeyPatch, *, before_a_loop: bool, longest: float
-) -> None:
-    """Often at first, when servers change things; then once a second before a loop, else rarely."""
-    looks: list[float] = []
-
-    def renew(_: Gate) -> None:
-        looks.append(anyio.current_time())
-
-    monkeypatch.setattr(Gate, "is_before_a_loop", before_a_loop)
-    monkeypatch.setattr(Gate, "renew", renew)
-    began = anyio.current_time()
-    with anyio.move_on_after(300):
-        await _renew(Gate())
-    pauses = [later - sooner for sooner, later in pairwise([began, *looks])]
-    assert pauses[:4] == pytest.approx([0.001, 0.002, 0.004, 0.008])
-    assert max(pauses) == pytest.approx(longest)
 
 
 async def test_work_that_does_not_end_is_left(
