@@ -359,9 +359,10 @@ def test_the_example_of_tests_passes() -> None:
 def test_the_catalogue_warms_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The app of the demo starts, warms up from a file it has made, serves, and keeps the file."""
     checked, read = threading.Event(), threading.Event()
+    checking = pod.SECONDS * pod.CHECK_SHARE / pod.CHECK_STEPS
 
-    def rest(_seconds: float) -> None:
-        (checked if pod.health.phase == "starting" else read).wait(30)
+    def rest(seconds: float) -> None:
+        (checked if seconds == checking else read).wait(30)
 
     monkeypatch.setattr(pod, "time", with_rests(time, rest))
     monkeypatch.setenv("CATALOGUE_DIR", str(tmp_path))
