@@ -307,6 +307,11 @@ class GatePod(Pod):
                 return 0 if found[0] == fcntl.F_UNLCK else found[4]
         return 0
 
+    def remembers(self) -> bool:
+        """Whether it is written down for the next publisher that True was taken."""
+        written = [path.read_text() for path in Path(self.directory.path).glob("gate-*")]
+        return any('"status": true' in text for text in written)
+
 
 async def test_one_of_several_workers_publishes(api: ApiServer, tmp_path: Path) -> None:
     """One patch per change; kill -9 of the publisher: another takes over, and nothing flaps."""
@@ -315,6 +320,7 @@ async def test_one_of_several_workers_publishes(api: ApiServer, tmp_path: Path) 
         await until("True", lambda: api.status == "True")
         # The lock is there before the first patch, and each of them may have seen it free.
         assert api.says.count("True") == 1
+        await until("its memory", pod.remembers)  # it hears a moment later that it was taken
         first = pod.publisher()
         assert first in pod.records()
         since = api.conditions[CONDITION]["lastTransitionTime"]
