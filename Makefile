@@ -91,7 +91,7 @@ $(BIN)/python:
 $(NODE)/node_modules: $(NODE)/package-lock.json
 	@command -v npm >/dev/null || { echo "found no npm, expected Node 20 or later: it checks custom resources" >&2; exit 1; }
 	@for pause in 5 20 0; do \
-		npm ci --prefix $(NODE) --silent --no-audit --no-fund && exit 0; sleep $$pause; \
+		npm ci --prefix $(NODE) --silent --no-audit --no-fund --fetch-timeout=60000 && exit 0; sleep $$pause; \
 	done; echo "npm can't get what checks custom resources: asked three times" >&2; exit 1
 	@touch $@
 
