@@ -22,22 +22,14 @@ async def _hangs() -> None:
     await asyncio.sleep(FOR_EVER)
 
 
-#: Seconds until a check runs again: not while requests are counted, or it would count as them, and
-#: the slower the machine the more often.
-ONCE: Final = 86_400
-#: Seconds that a check may take, which takes a tenth: the machine may be busy, and callgrind slow.
-LONG: Final = 60
-
-
 def _app(checks: int = 0, *, hanging: bool = False) -> Callable[[], HealthMiddleware]:
     """Return what makes an app with so many checks, the last of which may hang."""
 
     def make() -> HealthMiddleware:
         health = Health()
         for number in range(1, checks + 1):
-            hangs = hanging and number == checks
-            function, timeout = (_hangs, 0.8) if hangs else (_works, LONG)
-            health.check(function, name=f"check-{number}", interval=ONCE, timeout=timeout)
+            function = _hangs if hanging and number == checks else _works
+            health.check(function, name=f"check-{number}")
         return HealthMiddleware(constant, health=health)
 
     return make
